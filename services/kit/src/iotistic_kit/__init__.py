@@ -1,0 +1,1 @@
+"""Falcon glue shared by the services, and iotistic-guard."""

@@ -1,0 +1,1 @@
+"""The API that one customer's devices and people talk to."""
