@@ -243,7 +243,7 @@ _ALLOWED = {
 }
 
 
-def check_feature_access(
+def check_feature_access(  # noqa: PLR0913 -- all that the one decision depends on
     license_: License | None,
     feature: str | None,
     now: datetime,

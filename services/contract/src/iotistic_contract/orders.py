@@ -81,16 +81,12 @@ class Held:
 
 def refusal(order: Order, held: Held, now: datetime | None) -> Refusal | None:
     """Return why ``held`` must not do ``order``; ``now`` is None without a trusted clock."""
-    if order.aud != held.customer_id:
-        return Refusal.OTHER_CUSTOMER
-    if order.uuid != held.uuid:
-        return Refusal.OTHER_DEVICE
-    if order.registration != held.registration:
-        return Refusal.OTHER_REGISTRATION
-    if order.counter <= held.counters.get(order.kind, 0):
-        return Refusal.OVERTAKEN
-    if now is not None and now < order.not_before:
-        return Refusal.EARLY
-    if now is not None and now >= order.expires:
-        return Refusal.EXPIRED
-    return None
+    reasons = {
+        Refusal.OTHER_CUSTOMER: order.aud != held.customer_id,
+        Refusal.OTHER_DEVICE: order.uuid != held.uuid,
+        Refusal.OTHER_REGISTRATION: order.registration != held.registration,
+        Refusal.OVERTAKEN: order.counter <= held.counters.get(order.kind, 0),
+        Refusal.EARLY: now is not None and now < order.not_before,
+        Refusal.EXPIRED: now is not None and now >= order.expires,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), None)

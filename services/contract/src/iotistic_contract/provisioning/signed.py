@@ -45,7 +45,7 @@ def provision_signed_bytes(  # noqa: PLR0913 - the eight fields of the signature
     nonce: bytes,
     ciphertext: bytes,
 ) -> bytes:
-    """What ``signature`` of register covers; the public key in DER, the rest as decoded bytes."""
+    """Return what ``signature`` of register covers; the public key in DER, the rest as decoded bytes."""
     return PROVISION_PREFIX + _fields(
         key_id,
         provisioning_key_id,
@@ -59,27 +59,27 @@ def provision_signed_bytes(  # noqa: PLR0913 - the eight fields of the signature
 
 
 def rotate_key_signed_bytes(uuid: str, registration: str, new_key_hash: bytes) -> bytes:
-    """What ``signature`` of rotate-key covers; the hash is the 32 bytes."""
+    """Return what ``signature`` of rotate-key covers; the hash is the 32 bytes."""
     if len(new_key_hash) != 32:
         raise ContractError("/newKeyHash", "the hash is 32 bytes")
     return ROTATE_KEY_PREFIX + _fields(uuid, registration, new_key_hash)
 
 
 def certificates_signed_bytes(uuid: str, registration: str, request_der: bytes) -> bytes:
-    """What ``signature`` of certificates covers; the request in DER."""
+    """Return what ``signature`` of certificates covers; the request in DER."""
     return CERTIFICATES_PREFIX + _fields(uuid, registration, request_der)
 
 
 def release_signed_bytes(uuid: str, registration: str) -> bytes:
-    """What ``signature`` of release covers."""
+    """Return what ``signature`` of release covers."""
     return RELEASE_PREFIX + _fields(uuid, registration)
 
 
 def sealed_secret_aad(uuid: str, service_id: str, name: str) -> bytes:
-    """Additional data of a secret sealed to one device, for one service, under one name."""
+    """Return the additional data of a secret sealed to one device, for one service, under one name."""
     return _fields(uuid, service_id, name)
 
 
 def sealed_secret_salt(ephemeral_public_key: bytes, sealing_key: bytes) -> bytes:
-    """HKDF's salt for a sealed secret: both raw X25519 public keys, the sender's first."""
+    """Return HKDF's salt for a sealed secret: both raw X25519 public keys, the sender's first."""
     return ephemeral_public_key + sealing_key
