@@ -1,0 +1,279 @@
+# Copyright: (c) 2026, the Iotistic founders
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""JSON over HTTPS to billing and to tenants; each failure is one line that says what to do."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote, urlencode, urlsplit
+
+from ansible.module_utils.urls import open_url
+
+__all__ = [
+    "Answer",
+    "ApiError",
+    "Client",
+    "billing_from",
+    "facts",
+    "quoted",
+    "tenant_from",
+]
+
+AGENT = "iotistic.platform (Ansible collection)"
+
+
+class ApiError(Exception):
+    """A call that failed.
+
+    ``status`` is None when no answer came; ``problem`` is the answer's problem+json, or empty.
+    """
+
+    def __init__(
+        self, message: str, *, status: int | None = None, problem: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.problem = problem or {}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A successful answer: its status, its JSON, and its ETag."""
+
+    status: int
+    body: Any = None
+    etag: str | None = None
+
+
+@dataclass(frozen=True)
+class Client:
+    """One server: where it is, who asks, whom to trust.
+
+    ``who`` names the server in messages, ``option`` the module's option that holds its address.
+    """
+
+    url: str
+    who: str
+    option: str
+    token: str | None = field(default=None, repr=False)
+    ca_file: str | None = None
+    timeout: int = 30
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme != "https" or not parts.netloc:
+            raise ApiError(f"{self.option}: not an https address: {self.url!r}")
+
+    def get(self, path: str, query: dict[str, Any] | None = None) -> Answer:
+        """Return what is at ``path``."""
+        return self.call("GET", f"{path}?{urlencode(query)}" if query else path)
+
+    def items(self, path: str, query: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        """Return all entries of a list, page by page."""
+        found: list[dict[str, Any]] = []
+        cursor = None
+        while True:
+            page = {**(query or {}), **({"after": cursor} if cursor else {})}
+            body = self.get(path, page).body
+            found.extend(body["items"])
+            cursor = body.get("next")
+            if not cursor:
+                return found
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        timeout: int | None = None,
+    ) -> Answer:
+        """Send one request and return its answer; raise ApiError for anything but 2xx."""
+        sent = {"Accept": "application/json", **(headers or {})}
+        if self.token:
+            sent["Authorization"] = f"Bearer {self.token}"
+        if body is not None:
+            sent["Content-Type"] = "application/json"
+        try:
+            response = open_url(
+                self.url.rstrip("/") + path,
+                method=method,
+                data=None if body is None else json.dumps(body).encode(),
+                headers=sent,
+                timeout=timeout or self.timeout,
+                ca_path=self.ca_file,
+                http_agent=AGENT,
+                follow_redirects="none",
+                use_proxy=False,
+            )
+            return _answer(response)
+        except HTTPError as error:
+            raise self._refused(method, path, error) from error
+        except (URLError, OSError, ValueError) as error:
+            raise self._unreached(error) from error
+
+    def _refused(self, method: str, path: str, error: HTTPError) -> ApiError:
+        problem = _problem(error)
+        said = _said(problem) or error.reason
+        return ApiError(
+            f"{self.who} answered {error.code} to {method} {path.partition('?')[0]}: {said}"
+            + self._hint(error.code),
+            status=error.code,
+            problem=problem,
+        )
+
+    def _hint(self, status: int) -> str:
+        if status == 401:
+            return f" (is the token that goes with {self.option} the current one?)"
+        if status == 503:
+            return f" (see {self.url.rstrip('/')}/health/ready and the log of {self.who})"
+        return ""
+
+    def _unreached(self, error: Exception) -> ApiError:
+        reason = getattr(error, "reason", error)
+        at = f"{self.who} can't be reached at {self.url}"
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            trusted = self.ca_file or "the system's certificates"
+            return ApiError(
+                f"{at}: its certificate isn't trusted ({reason.verify_message}). "
+                f"Trusted is {trusted}: check ca_file."
+            )
+        if isinstance(reason, ConnectionRefusedError):
+            return ApiError(
+                f"{at}: connection refused. Check that {self.who} is running there, "
+                f"see its log, and that {self.option} is right."
+            )
+        if isinstance(reason, TimeoutError):
+            return ApiError(f"{at}: no answer within {self.timeout} s. See the log of {self.who}.")
+        return ApiError(f"{at}: {reason}. Check {self.option}.")
+
+
+def quoted(text: str) -> str:
+    """Return a value as one segment of a path."""
+    return quote(text, safe="")
+
+
+def facts(error: Exception) -> dict[str, Any]:
+    """Return what a failed task shows beside its message."""
+    if isinstance(error, ApiError):
+        return {"status": error.status, "problem": error.problem}
+    return {}
+
+
+def billing_from(params: dict[str, Any]) -> Client:
+    """Return the client of billing for a module's connection options."""
+    if not params["billing_url"]:
+        raise ApiError("billing_url: required (or IOTISTIC_BILLING_URL)")
+    token = _secret(params, "billing_token")
+    if not token:
+        raise ApiError("billing_token_file: required, the admin token of billing")
+    return Client(
+        url=params["billing_url"],
+        who="billing",
+        option="billing_url",
+        token=token,
+        ca_file=_ca_file(params),
+        timeout=params["request_timeout"],
+    )
+
+
+def tenant_from(params: dict[str, Any], scope: str, reason: str) -> Client:
+    """Return the client of one tenant's API, with a token of ``scope``.
+
+    The token is the one in the options, else billing makes one for this call; billing also
+    knows the tenant's address.
+    """
+    url = params["tenant_url"]
+    token = _secret(params, "tenant_token")
+    if not url or not token:
+        billing = billing_from(params)
+        customer = customer_of(billing, params["tenant"])
+        url = url or customer.get("instance_url")
+        if not url:
+            raise ApiError(
+                f"tenant {params['tenant']} has no address yet: it was never deployed "
+                "(module iotistic.platform.customer does that)"
+            )
+        token = token or _service_token(billing, customer["id"], scope, reason)
+    return Client(
+        url=url,
+        who=f"the API of tenant {params['tenant'] or url}",
+        option="tenant_url",
+        token=token,
+        ca_file=_ca_file(params),
+        timeout=params["request_timeout"],
+    )
+
+
+def customer_of(billing: Client, tenant: str | None) -> dict[str, Any]:
+    """Return billing's record of a tenant by its external id or customer id."""
+    if not tenant:
+        raise ApiError("tenant: required where tenant_url and a token aren't both given")
+    found = billing.get("/api/customers", {"external_id": tenant}).body["items"]
+    if found:
+        return found[0]
+    try:
+        return billing.get(f"/api/customers/{quoted(tenant)}").body
+    except ApiError as error:
+        if error.status in {404, 422}:
+            raise ApiError(
+                f"tenant: billing knows no customer {tenant!r}", status=error.status
+            ) from error
+        raise
+
+
+def _service_token(billing: Client, customer_id: str, scope: str, reason: str) -> str:
+    path = f"/api/customers/{quoted(customer_id)}/service-tokens"
+    return billing.call("POST", path, {"scope": scope, "reason": reason}).body["token"]
+
+
+def _secret(params: dict[str, Any], name: str) -> str | None:
+    path = params[f"{name}_file"]
+    if not path or params[name]:
+        return params[name]
+    try:
+        return Path(path).read_text("utf-8").strip()
+    except OSError as error:
+        raise ApiError(f"{name}_file: {path}: {error.strerror}") from error
+
+
+def _ca_file(params: dict[str, Any]) -> str | None:
+    path = params["ca_file"]
+    if path and not Path(path).is_file():
+        raise ApiError(f"ca_file: {path}: no such file")
+    return path
+
+
+def _answer(response: Any) -> Answer:
+    text = response.read()
+    kind = response.headers.get("Content-Type", "")
+    return Answer(
+        status=response.status,
+        body=json.loads(text) if text and "json" in kind else text.decode(errors="replace"),
+        etag=response.headers.get("ETag"),
+    )
+
+
+def _problem(error: HTTPError) -> dict[str, Any]:
+    try:
+        document = json.loads(error.read())
+    except (ValueError, OSError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _said(problem: dict[str, Any]) -> str:
+    words = problem.get("detail") or problem.get("title") or ""
+    code = problem.get("code")
+    places = [
+        f"{entry.get('pointer', '')}: {entry.get('detail', '')}"
+        for entry in problem.get("errors") or []
+        if isinstance(entry, dict)
+    ]
+    return "; ".join([f"{words} ({code})" if code else words, *places]).strip("; ")

@@ -1,0 +1,1 @@
+"""Values, decoding and pure planners that every part of Iotistic speaks through."""

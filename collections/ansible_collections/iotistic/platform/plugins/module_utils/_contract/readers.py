@@ -1,0 +1,303 @@
+"""How ``decode`` reads each kind of type hint; compiled once per class."""
+
+import difflib
+import re
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from datetime import datetime
+from enum import Enum
+from functools import lru_cache
+from typing import Annotated, Any, Literal
+
+from .errors import ContractError
+from .times import parse_time
+
+__all__ = ["Identifier", "Member", "Reader", "Unknown", "members", "reader"]
+
+Unknown = Literal["refuse", "keep"]
+Reader = Callable[[object, Unknown], Any]
+Rule = Callable[[Any], object]
+
+# Names that modules may import for their annotations only.
+_ANNOTATION_NAMES: dict[str, Any] = {
+    "Mapping": Mapping,
+    "Sequence": Sequence,
+    "datetime": datetime,
+    "Any": Any,
+}
+
+_KINDS: tuple[tuple[Any, str], ...] = (
+    (bool, "true or false"),
+    (int | float, "a number"),
+    (str, "text"),
+    (Mapping, "an object"),
+    (list | tuple, "a list"),
+    (types.NoneType, "null"),
+)
+
+
+class _FromNumber:
+    """Marks text that devices of old wrote as a number."""
+
+
+Identifier = Annotated[str, _FromNumber()]
+"""An id: text everywhere; an integer is taken from devices only (``unknown="keep"``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One field of a dataclass as it stands on the wire."""
+
+    name: str
+    wire: str
+    read: Reader
+    rules: tuple[Rule, ...]
+    required: bool
+
+
+@lru_cache(maxsize=None)
+def members(cls: type) -> tuple[Member, ...]:
+    """Return the fields of the dataclass ``cls``; ``extra`` is none of them."""
+    hints = typing.get_type_hints(cls, localns=_ANNOTATION_NAMES, include_extras=True)
+    return tuple(
+        Member(
+            name=field.name,
+            wire=field.metadata.get("wire") or camel(field.name),
+            read=reader(hints[field.name]),
+            rules=_rules(hints[field.name]),
+            required=_required(field),
+        )
+        for field in fields(cls)
+        if field.init and field.name != "extra"
+    )
+
+
+@lru_cache(maxsize=None)
+def reader(hint: Any) -> Reader:  # noqa: ANN401 -- type hints have no common type
+    """Return the function that reads a JSON value as ``hint``."""
+    origin = typing.get_origin(hint)
+    if origin is Annotated:
+        return _annotated(hint)
+    if origin in (types.UnionType, typing.Union):
+        return _union(typing.get_args(hint))
+    if origin is Literal:
+        return _literal(typing.get_args(hint))
+    if origin is tuple:
+        return _list(reader(typing.get_args(hint)[0]), tuple)
+    if origin is frozenset:
+        return _list(reader(typing.get_args(hint)[0]), frozenset)
+    if origin is Mapping:
+        return _mapping(reader(typing.get_args(hint)[1]))
+    if isinstance(hint, type):
+        return _class(hint)
+    return _any
+
+
+def camel(name: str) -> str:
+    """Return ``some_name`` as ``someName``."""
+    first, *rest = name.split("_")
+    return first + "".join(word[:1].upper() + word[1:] for word in rest)
+
+
+def _class(cls: type) -> Reader:
+    if hasattr(cls, "from_wire"):
+        return lambda value, _: cls.from_wire(value)
+    if is_dataclass(cls):
+        return lambda value, unknown: _read_object(cls, value, unknown)
+    if issubclass(cls, Enum):
+        return _enum(cls)
+    return {str: _str, int: _int, float: _float, bool: _bool, datetime: _time}.get(cls, _any)
+
+
+def _read_object(cls: type, value: object, unknown: Unknown) -> object:
+    if not isinstance(value, Mapping):
+        raise ContractError("", f"expected an object, not {_kind(value)}")
+    found: dict[str, object] = {}
+    known = members(cls)
+    for member in known:
+        content = value.get(member.wire)
+        if content is not None:
+            found[member.name] = _under(member.wire, member.read, content, unknown)
+        elif member.required:
+            raise ContractError(member.wire, "is required")
+    strange = value.keys() - {member.wire for member in known}
+    if strange:
+        found |= _strangers(cls, value, strange, unknown)
+    return cls(**found)
+
+
+def _strangers(
+    cls: type, value: Mapping[str, object], strange: set[str], unknown: Unknown
+) -> dict[str, object]:
+    if unknown == "refuse":
+        raise _unknown_key(min(strange, key=str), [member.wire for member in members(cls)])
+    if any(field.name == "extra" for field in fields(cls)):
+        return {"extra": {key: value[key] for key in value if key in strange}}
+    return {}
+
+
+def _unknown_key(key: object, known: list[str]) -> ContractError:
+    if not isinstance(key, str):
+        return ContractError("", f"a key that is no text: {key!r}; quote it")
+    near = difflib.get_close_matches(key, known, n=1)
+    return ContractError("", "unknown key" + (f"; meant {near[0]}?" if near else "")).under(key)
+
+
+def _under(key: str | int, read: Reader, value: object, unknown: Unknown) -> Any:  # noqa: ANN401
+    try:
+        return read(value, unknown)
+    except ContractError as exc:
+        raise exc.under(key) from None
+
+
+def _annotated(hint: Any) -> Reader:  # noqa: ANN401
+    inner, *marks = typing.get_args(hint)
+    read = reader(inner)
+    rules = _rules(hint)
+    from_number = any(isinstance(mark, _FromNumber) for mark in marks)
+
+    def read_annotated(value: object, unknown: Unknown) -> object:
+        if from_number and unknown == "keep" and type(value) is int:
+            value = str(value)
+        content = read(value, unknown)
+        for rule in rules:
+            rule(content)
+        return content
+
+    return read_annotated
+
+
+def _rules(hint: Any) -> tuple[Rule, ...]:  # noqa: ANN401
+    if typing.get_origin(hint) in (types.UnionType, typing.Union):
+        options = [option for option in typing.get_args(hint) if option is not types.NoneType]
+        return _rules(options[0]) if len(options) == 1 else ()
+    if typing.get_origin(hint) is not Annotated:
+        return ()
+    return tuple(mark for mark in typing.get_args(hint)[1:] if callable(mark))
+
+
+def _union(options: tuple[Any, ...]) -> Reader:
+    others = [option for option in options if option is not types.NoneType]
+    if len(others) == 1:
+        return reader(others[0])
+    words = [option for option in others if isinstance(option, type) and issubclass(option, Enum)]
+    if words and str in others:
+        return _open_enum(words[0])
+    readers = [reader(option) for option in others]
+
+    def read_first(value: object, unknown: Unknown) -> object:
+        errors = []
+        for read in readers:
+            try:
+                return read(value, unknown)
+            except ContractError as exc:
+                errors.append(exc)
+        raise max(errors, key=lambda error: error.pointer.count("/"))
+
+    return read_first
+
+
+def _open_enum(cls: type[Enum]) -> Reader:
+    strict = _enum(cls)
+
+    def read_word(value: object, unknown: Unknown) -> object:
+        try:
+            return strict(value, unknown)
+        except ContractError:
+            if unknown == "keep" and isinstance(value, str):
+                return value
+            raise
+
+    return read_word
+
+
+def _enum(cls: type[Enum]) -> Reader:
+    words = {word.value: word for word in cls}
+
+    def read_word(value: object, _: Unknown) -> object:
+        if isinstance(value, str) and value in words:
+            return words[value]
+        raise ContractError("", f"one of {', '.join(map(str, words))}, not {_shown(value)}")
+
+    return read_word
+
+
+def _literal(words: tuple[object, ...]) -> Reader:
+    def read_word(value: object, _: Unknown) -> object:
+        if any(type(value) is type(word) and value == word for word in words):
+            return value
+        raise ContractError("", f"one of {', '.join(map(str, words))}, not {_shown(value)}")
+
+    return read_word
+
+
+def _list(read: Reader, make: Callable[[Any], object]) -> Reader:
+    def read_list(value: object, unknown: Unknown) -> object:
+        if not isinstance(value, list | tuple):
+            raise ContractError("", f"expected a list, not {_kind(value)}")
+        return make([_under(index, read, item, unknown) for index, item in enumerate(value)])
+
+    return read_list
+
+
+def _mapping(read: Reader) -> Reader:
+    def read_mapping(value: object, unknown: Unknown) -> object:
+        if not isinstance(value, Mapping):
+            raise ContractError("", f"expected an object, not {_kind(value)}")
+        for key in value:
+            if not isinstance(key, str):
+                raise ContractError("", f"a key that is no text: {key!r}; quote it")
+        return {key: _under(key, read, item, unknown) for key, item in value.items()}
+
+    return read_mapping
+
+
+def _str(value: object, _: Unknown) -> str:
+    if isinstance(value, str):
+        return str(value)
+    hint = "; quote it" if isinstance(value, int | float) else ""
+    raise ContractError("", f"expected text, not {_kind(value)}{hint}")
+
+
+def _int(value: object, _: Unknown) -> int:
+    if type(value) is int:
+        return value
+    raise ContractError("", f"expected an integer, not {_kind(value)}")
+
+
+def _float(value: object, _: Unknown) -> float:
+    if type(value) in (int, float):
+        return value  # type: ignore[return-value]
+    raise ContractError("", f"expected a number, not {_kind(value)}")
+
+
+def _bool(value: object, _: Unknown) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ContractError("", f"expected true or false, not {_kind(value)}")
+
+
+def _time(value: object, _: Unknown) -> datetime:
+    return parse_time(_str(value, _))
+
+
+def _any(value: object, _: Unknown) -> object:
+    return value
+
+
+def _required(field: "Field[Any]") -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def _kind(value: object) -> str:
+    for kind, words in _KINDS:
+        if isinstance(value, kind):
+            return words
+    return type(value).__name__
+
+
+def _shown(value: object) -> str:
+    plain = isinstance(value, str) and re.fullmatch(r"[\w.:-]{1,40}", value)
+    return repr(value) if plain else _kind(value)

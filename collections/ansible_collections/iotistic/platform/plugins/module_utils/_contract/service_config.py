@@ -1,0 +1,221 @@
+"""``config`` of a service: everything that a container is made from."""
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from .codec import OMIT_DEFAULT, check_fields
+from .errors import ContractError
+from .ids import EngineName
+from .ports import Port
+from .probes import Healthcheck, Probe
+from .quantities import Cpu, Duration, Memory
+from .secret import Secret
+from .volumes import AbsolutePath, Volume, check_path
+
+__all__ = ["DependsOn", "Logging", "Quantities", "Resources", "ServiceConfig"]
+
+MIN_MEMORY = 6 * 2**20
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}", re.ASCII)
+_RESERVED_LABELS = "iotistic."
+
+
+class DependsOn(StrEnum):
+    """What must be true of another service before this one starts."""
+
+    STARTED = "started"
+    HEALTHY = "healthy"
+    COMPLETED = "completed"
+
+
+def _matches(pattern: str, what: str) -> Callable[[str], None]:
+    expression = re.compile(pattern, re.ASCII)
+
+    def check(text: str) -> None:
+        if not expression.fullmatch(text):
+            raise ContractError("", f"not {what}")
+
+    return check
+
+
+def _check_address(text: str) -> None:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        raise ContractError("", "not an IP address") from None
+
+
+def _check_extra_host(text: str) -> None:
+    name, _, address = text.partition(":")
+    _HOSTNAME(name)
+    if address != "host-gateway":
+        _check_address(address.strip("[]"))
+
+
+def _check_device(text: str) -> None:
+    parts = text.split(":")
+    if not 1 <= len(parts) <= 3 or not re.fullmatch("r?w?m?", parts[2] if parts[2:] else "r"):
+        raise ContractError("", "not a device such as /dev/ttyUSB0 or /dev/i2c-1:/dev/i2c-1:rw")
+    for path in parts[:2]:
+        check_path(path)
+
+
+def _check_tmpfs(text: str) -> None:
+    path, _, options = text.partition(":")
+    check_path(path)
+    if not re.fullmatch(r"[a-z0-9=,%]*", options):
+        raise ContractError("", "not a tmpfs such as /run or /run:size=16m,mode=1777")
+
+
+_HOSTNAME = _matches(
+    r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*",
+    "a host name",
+)
+Argument = str
+Hostname = Annotated[str, _HOSTNAME]
+Capability = Annotated[str, _matches("(CAP_)?[A-Z][A-Z_]{1,30}", "a capability such as NET_ADMIN")]
+NetworkMode = Annotated[
+    str,
+    _matches(
+        "none|bridge|host|(container|service):[A-Za-z0-9][A-Za-z0-9._-]{0,127}",
+        "none, bridge, host, service:<name> or container:<name>",
+    ),
+]
+Restart = Annotated[
+    str,
+    _matches(
+        r"no|always|unless-stopped|on-failure(:[1-9]\d{0,3})?",
+        "no, always, unless-stopped or on-failure[:<tries>]",
+    ),
+]
+User = Annotated[
+    str,
+    _matches(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,31})?", "a user"),
+]
+Signal = Annotated[
+    str, _matches(r"SIG[A-Z]{2,7}[0-9]?|SIGRTM(IN|AX)[+-]\d{1,2}|[1-9]\d?", "a signal such as SIGTERM")
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantities:
+    """Cores and memory."""
+
+    cpu: Cpu | None = None
+    memory: Memory | None = None
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """The most that a service may use, and what is kept for it."""
+
+    limits: Quantities = field(default_factory=Quantities, metadata=OMIT_DEFAULT)
+    requests: Quantities = field(default_factory=Quantities, metadata=OMIT_DEFAULT)
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.limits.memory is not None and self.limits.memory.octets < MIN_MEMORY:
+            raise ContractError("/limits/memory", "less than 6Mi, the least that an engine takes")
+        for name in ("cpu", "memory"):
+            limit, request = getattr(self.limits, name), getattr(self.requests, name)
+            if limit is not None and request is not None and request > limit:
+                raise ContractError(f"/requests/{name}", f"more than /limits/{name}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logging:
+    """Where the engine puts the container's output."""
+
+    driver: Annotated[str, _matches("[a-z][a-z0-9-]{0,31}", "a log driver's name")]
+    options: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceConfig:
+    """The container of one service; what isn't said is as the image says it."""
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    ports: tuple[Port, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    networks: tuple[EngineName, ...] = ()
+    network_mode: NetworkMode | None = None
+    restart: Restart = field(default="unless-stopped", metadata=OMIT_DEFAULT)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    command: tuple[Argument, ...] | None = None
+    entrypoint: tuple[Argument, ...] | None = None
+    user: User | None = None
+    working_dir: AbsolutePath | None = None
+    hostname: Hostname | None = None
+    devices: tuple[Annotated[str, _check_device], ...] = ()
+    cap_add: tuple[Capability, ...] = ()
+    cap_drop: tuple[Capability, ...] = ()
+    privileged: bool = field(default=False, metadata=OMIT_DEFAULT)
+    read_only: bool = field(default=False, metadata=OMIT_DEFAULT)
+    tmpfs: tuple[Annotated[str, _check_tmpfs], ...] = ()
+    extra_hosts: tuple[Annotated[str, _check_extra_host], ...] = ()
+    dns: tuple[Annotated[str, _check_address], ...] = ()
+    logging: Logging | None = None
+    stop_signal: Signal | None = None
+    stop_grace_period: Duration | None = None
+    depends_on: Mapping[str, DependsOn] = field(default_factory=dict)
+    resources: Resources | None = None
+    healthcheck: Healthcheck | None = None
+    liveness_probe: Probe | None = None
+    readiness_probe: Probe | None = None
+    startup_probe: Probe | None = None
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        self._check_variables()
+        self._check_labels()
+        self._check_network()
+        self._check_mounts()
+        self._check_repetitions()
+
+    def _check_variables(self) -> None:
+        for section in ("environment", "secrets"):
+            for name in getattr(self, section):
+                if not _VARIABLE.fullmatch(name):
+                    raise ContractError("", "not a variable's name").under(section, name)
+        for name in sorted(self.secrets.keys() & self.environment.keys()):
+            raise ContractError("", "also in environment").under("secrets", name)
+
+    def _check_labels(self) -> None:
+        for name in self.labels:
+            if not name or name.startswith(_RESERVED_LABELS):
+                raise ContractError("", "labels under iotistic. are the agent's").under(
+                    "labels", name
+                )
+
+    def _check_network(self) -> None:
+        if self.network_mode is None:
+            return
+        if self.networks:
+            raise ContractError("/networks", f"not together with networkMode {self.network_mode}")
+        if self.ports and self.network_mode != "bridge":
+            raise ContractError("/ports", f"not together with networkMode {self.network_mode}")
+
+    def _check_mounts(self) -> None:
+        seen = {path.partition(":")[0] for path in self.tmpfs}
+        for index, volume in enumerate(self.volumes):
+            if volume.target in seen:
+                raise ContractError(f"/volumes/{index}", f"{volume.target} is mounted twice")
+            seen.add(volume.target)
+
+    def _check_repetitions(self) -> None:
+        for name in ("networks", "devices", "cap_add", "cap_drop", "tmpfs", "extra_hosts", "dns"):
+            items = getattr(self, name)
+            for index, item in enumerate(items):
+                if item in items[:index]:
+                    wire = {"cap_add": "capAdd", "cap_drop": "capDrop", "extra_hosts": "extraHosts"}
+                    raise ContractError("", "stands twice").under(wire.get(name, name), index)

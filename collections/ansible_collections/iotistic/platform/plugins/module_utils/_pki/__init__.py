@@ -1,0 +1,1 @@
+"""X.509, CRLs, provisioning crypto, license and service tokens."""

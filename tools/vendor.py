@@ -1,0 +1,91 @@
+"""Copy the contract and the PKI into the collection, or prove that the copies are fresh.
+
+Module code runs where only Ansible is installed, so it carries its own copy of both packages. A
+copy differs from its source in one thing: imports of a sibling package name the collection's path.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULE_UTILS = ROOT / "collections/ansible_collections/iotistic/platform/plugins/module_utils"
+COLLECTION_PATH = "ansible_collections.iotistic.platform.plugins.module_utils"
+PACKAGES = {
+    "iotistic_contract": (ROOT / "services/contract/src/iotistic_contract", "_contract"),
+    "iotistic_pki": (ROOT / "services/pki/src/iotistic_pki", "_pki"),
+}
+IMPORT = re.compile(
+    r"^(?P<head>\s*(?:from|import)\s+)(?P<package>iotistic_(?:contract|pki))\b", re.MULTILINE
+)
+
+
+def vendored(text: str) -> str:
+    """Return a source text with its imports of the vendored packages rewritten."""
+
+    def collection_path(match: re.Match[str]) -> str:
+        _, folder = PACKAGES[match["package"]]
+        return f"{match['head']}{COLLECTION_PATH}.{folder}"
+
+    return IMPORT.sub(collection_path, text)
+
+
+def wanted_files() -> dict[Path, str]:
+    """Return what the copies must hold: text by path, of Python files only."""
+    return {
+        MODULE_UTILS / folder / path.relative_to(source): vendored(path.read_text("utf-8"))
+        for source, folder in PACKAGES.values()
+        for path in sorted(source.rglob("*.py"))
+    }
+
+
+def present_files() -> set[Path]:
+    """Return the files that the copies hold now."""
+    return {
+        path
+        for _, folder in PACKAGES.values()
+        for path in (MODULE_UTILS / folder).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def stale(wanted: dict[Path, str], present: set[Path]) -> list[Path]:
+    """Return the files of the copies that are missing, different, or too many."""
+    different = {
+        path
+        for path, text in wanted.items()
+        if path not in present or path.read_text("utf-8") != text
+    }
+    return sorted(different | (present - wanted.keys()))
+
+
+def copy(wanted: dict[Path, str], paths: list[Path]) -> None:
+    """Write or remove each of the paths."""
+    for path in paths:
+        if path in wanted:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(wanted[path], "utf-8")
+        else:
+            path.unlink()
+
+
+def main() -> int:
+    """Copy what is stale; with --check name it and fail."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--check", action="store_true", help="change nothing, fail when stale")
+    arguments = parser.parse_args()
+    wanted = wanted_files()
+    paths = stale(wanted, present_files())
+    for path in paths:
+        sys.stdout.write(f"{'stale' if arguments.check else 'copied'}: {path.relative_to(ROOT)}\n")
+    if arguments.check:
+        return bool(paths)
+    copy(wanted, paths)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
