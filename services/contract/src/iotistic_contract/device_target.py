@@ -73,7 +73,9 @@ def _apps(document: object) -> tuple[dict[str, App], list[Refusal]]:
             raise exc.under("apps", key) from None
         if head.app_id != key:
             raise ContractError("/appId", "differs from its key").under("apps", key)
-        apps[key] = replace(head, services=tuple(one for one in services if isinstance(one, Service)))
+        apps[key] = replace(
+            head, services=tuple(one for one in services if isinstance(one, Service))
+        )
         refused += [one for one in services if isinstance(one, Refusal)]
     _check_ids(apps, refused)
     return apps, refused
@@ -96,9 +98,7 @@ def _service(app_id: str, index: int, body: object) -> Service | Refusal:
         service_id = str(service_id)
     if not isinstance(service_id, str) or not service_id:
         raise error
-    return Refusal(
-        app_id=app_id, service_id=service_id, pointer=error.pointer, detail=error.detail
-    )
+    return Refusal(app_id=app_id, service_id=service_id, pointer=error.pointer, detail=error.detail)
 
 
 def _check_ids(apps: Mapping[str, App], refused: list[Refusal]) -> None:

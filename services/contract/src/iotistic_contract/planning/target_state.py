@@ -15,20 +15,18 @@ from ..target_state import Secret, Spec
 from .plan import Plan
 
 __all__ = [
-    "TargetView",
+    "ActualTarget",
     "TargetWrite",
-    "WantedTarget",
     "WriteTargets",
+    "actual_targets",
     "plan",
-    "plan_many",
-    "views_from",
 ]
 
 NEW_SECRET = f"{MASK} (new value)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TargetView:
+class ActualTarget:
     """A device's target as the API has it; ``spec`` None until one was written."""
 
     uuid: Uuid
@@ -36,17 +34,6 @@ class TargetView:
     spec_revision: Count = 0
     version: Count = 0
     overrides: tuple[Override, ...] = ()
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WantedTarget:
-    """The spec that a device is to have."""
-
-    uuid: Uuid
-    spec: Spec
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -76,21 +63,16 @@ class _Change:
     notes: tuple[str, ...] = field(default=())
 
 
-def plan(actual: TargetView, desired: WantedTarget) -> Plan:
-    """Return the plan for one device; before and after are its spec, secrets masked."""
-    change = _change(actual, desired)
-    steps = (WriteTargets((change.write,)),) if change.write else ()
-    return Plan(change.before, change.after, steps, change.notes)
+def plan(actual: Mapping[str, ActualTarget], desired: Mapping[str, Spec]) -> Plan:
+    """Return the plan for the devices of ``desired`` (by uuid): at most one step, for all of them.
 
-
-def plan_many(actual: Mapping[str, TargetView], desired: Iterable[WantedTarget]) -> Plan:
-    """Return the plan for many devices: at most one step, before and after of what changes.
-
-    A device that isn't in ``actual`` or stands twice raises ``ContractError``.
+    Before and after hold the devices that change, secrets masked; notes name every override. A
+    device that isn't in ``actual`` raises ``ContractError``.
     """
-    wanted = tuple(desired)
-    _check_devices(actual, wanted)
-    changes = [_change(actual[target.uuid], target) for target in wanted]
+    for uuid in desired:
+        if uuid not in actual:
+            raise ContractError("", f"no device {uuid} is known there").under(uuid)
+    changes = [_change(actual[uuid], spec) for uuid, spec in desired.items()]
     writes = tuple(change.write for change in changes if change.write)
     return Plan(
         before={change.write.uuid: change.before for change in changes if change.write},
@@ -100,47 +82,33 @@ def plan_many(actual: Mapping[str, TargetView], desired: Iterable[WantedTarget])
     )
 
 
-def views_from(items: Iterable[Mapping[str, Any]]) -> dict[str, TargetView]:
+def actual_targets(items: Iterable[Mapping[str, Any]]) -> dict[str, ActualTarget]:
     """Return the API's views (``items`` of a query's answer) by uuid; equal specs are read once."""
     specs: dict[str, Spec] = {}
     views = (_view(item, specs) for item in items)
     return {view.uuid: view for view in views}
 
 
-def _view(item: Mapping[str, Any], specs: dict[str, Spec]) -> TargetView:
+def _view(item: Mapping[str, Any], specs: dict[str, Spec]) -> ActualTarget:
     document = item.get("spec")
     spec = None
     if document is not None and document.get("apps") is not None:
         key = json.dumps(document, sort_keys=True)
         spec = specs.get(key) or specs.setdefault(key, decode(Spec, document, unknown="keep"))
     known = {key: item.get(key) for key in ("uuid", "specRevision", "version")}
-    view = decode(TargetView, known, unknown="keep")
+    view = decode(ActualTarget, known, unknown="keep")
     return replace(view, spec=spec, overrides=overrides_from(item.get("overrides") or {}))
 
 
-def _check_devices(actual: Mapping[str, TargetView], wanted: tuple[WantedTarget, ...]) -> None:
-    seen = set[str]()
-    for index, target in enumerate(wanted):
-        if target.uuid in seen:
-            raise ContractError(f"/targets/{index}/uuid", f"{target.uuid} stands twice")
-        if target.uuid not in actual:
-            raise ContractError(f"/targets/{index}/uuid", f"no device {target.uuid}")
-        seen.add(target.uuid)
-
-
-def _change(actual: TargetView, desired: WantedTarget) -> _Change:
-    if actual.uuid != desired.uuid:
-        raise ContractError("/uuid", f"a plan for {desired.uuid} from the state of {actual.uuid}")
-    services = {service.service_id for service in desired.spec.services()}
+def _change(actual: ActualTarget, desired: Spec) -> _Change:
+    services = {service.service_id for service in desired.services()}
     kept = tuple(one for one in actual.overrides if one.service_id in services)
     before = _shown(actual.spec, actual.spec, actual.overrides)
-    after = _shown(desired.spec, actual.spec, kept)
+    after = _shown(desired, actual.spec, kept)
     notes = tuple(_note(actual, one, dropped=one not in kept) for one in actual.overrides)
-    if before == after:
+    if actual.spec is not None and before == after:
         return _Change(before, before, None, notes)
-    write = TargetWrite(
-        uuid=desired.uuid, spec_revision=actual.spec_revision, spec=desired.spec
-    )
+    write = TargetWrite(uuid=actual.uuid, spec_revision=actual.spec_revision, spec=desired)
     return _Change(before, after, write, notes)
 
 
@@ -150,7 +118,9 @@ def _shown(
     """Return the spec as a person may see it; a secret that isn't ``known``'s says so."""
     if spec is None:
         return {}
-    secrets = {(service, name): secret for service, name, secret in secrets_of(known)} if known else {}
+    secrets = (
+        {(service, name): secret for service, name, secret in secrets_of(known)} if known else {}
+    )
 
     def masked(service_id: str, name: str, secret: Secret) -> Secret:
         same = secret.same_as(secrets.get((service_id, name))) or spec is known
@@ -161,7 +131,7 @@ def _shown(
     return {**document, **({"overrides": held} if held else {})}
 
 
-def _note(actual: TargetView, override: Override, *, dropped: bool) -> str:
+def _note(actual: ActualTarget, override: Override, *, dropped: bool) -> str:
     until = f" until {encode(override.expires_at)}" if override.expires_at else ""
     held = f"held {override.state.value} by {override.owner}{until} ({override.reason})"
     end = "; the override goes with the service" if dropped else ""
