@@ -43,6 +43,7 @@ class Customers:
         self._billing = billing_from(params)
         self._external_id = params["external_id"]
         self._wait_timeout = params["wait_timeout"]
+        self._job_id = ""
 
     def read(self) -> ActualCustomer | None:
         """Return the customer as it is, with its tenant's health asked just now."""
@@ -78,10 +79,12 @@ class Customers:
             case PutCustomer():
                 self._put(step)
             case Deploy(reason=reason):
-                path = f"/api/customers/{quoted(self._id())}/deploy"
-                self._billing.call("POST", path, {"reason": reason})
+                path = f"/api/customers/{quoted(self._known()['id'])}/deploy"
+                self._job_id = self._billing.call("POST", path, {"reason": reason}).body["job_id"]
             case AwaitDeployment():
-                self._await_deployment()
+                deadline = time.monotonic() + self._wait_timeout
+                self._await_job(deadline)
+                self._await_ready(deadline)
 
     def _put(self, step: PutCustomer) -> None:
         wanted = {
@@ -97,51 +100,55 @@ class Customers:
             {name: value for name, value in wanted.items() if value is not None},
         )
 
-    def _id(self) -> str:
+    def _known(self) -> dict[str, Any]:
         view = self.view()
         if view is None:
             raise ApiError(f"billing has no customer {self._external_id!r} any more")
-        return view["id"]
+        return view
 
-    def _await_deployment(self) -> None:
-        """Return when the deployment is done and the tenant is ready."""
-        deadline = time.monotonic() + self._wait_timeout
-        trouble = None
+    def _await_job(self, deadline: float) -> None:
+        """Return when the deployment's job has succeeded."""
         while True:
-            view = self.view() or {}
-            deployment = view.get("deployment") or {}
-            status = deployment.get("status")
+            job = self._billing.get(f"/api/admin/jobs/{quoted(self._job_id)}").body
+            status = job["status"]
+            if status == "succeeded":
+                return
             if status not in PENDING:
-                if status != "succeeded":
-                    raise ApiError(self._failure(deployment, f"is {status}"))
-                trouble = None if view["status"] == "suspended" else self._trouble(view)
-                if trouble is None:
-                    return
+                raise ApiError(self._failure(job, f"has {status}"))
             if time.monotonic() > deadline:
-                state = f"is {status}" if status in PENDING else f"isn't ready: {trouble}"
-                raise ApiError(self._failure(deployment, f"{state} after {self._wait_timeout} s"))
+                raise ApiError(self._failure(job, f"is {status} after {self._wait_timeout} s"))
             time.sleep(PAUSE)
 
-    def _failure(self, deployment: dict[str, Any], state: str) -> str:
-        """Return what is to be known of a deployment that didn't end well."""
-        said = f"the deployment of {self._external_id} {state}"
-        if deployment.get("status") == "queued":
-            said += ". Is a worker running (iotistic-billing worker)?"
-        job_id = deployment.get("job_id")
-        error = deployment.get("error")
-        if job_id:
-            job = self._billing.get(f"/api/admin/jobs/{quoted(str(job_id))}").body
-            error = job.get("error") or error
-            said += f" (job {job_id}, attempt {job.get('attempt')})"
-        lines = self._log(job_id) if job_id else []
-        return "\n".join([f"{said}: {error}" if error else said, *lines])
+    def _await_ready(self, deadline: float) -> None:
+        """Return when the tenant that was deployed answers that it is ready."""
+        while True:
+            view = self._known()
+            trouble = None if view["status"] == "suspended" else self._trouble(view)
+            if trouble is None:
+                return
+            if time.monotonic() > deadline:
+                raise ApiError(
+                    f"{self._external_id} is deployed and not ready after "
+                    f"{self._wait_timeout} s: {trouble}"
+                )
+            time.sleep(PAUSE)
 
-    def _log(self, job_id: str) -> list[str]:
+    def _failure(self, job: dict[str, Any], state: str) -> str:
+        """Return what is to be known of a job that didn't end well: error and last log lines."""
+        said = f"the deployment of {self._external_id} {state} (job {self._job_id}"
+        said += f", attempt {job['attempt']})" if job.get("attempt") else ")"
+        if job.get("error"):
+            said += f": {job['error']}"
+        elif job["status"] == "queued":
+            said += ": is a worker running (iotistic-billing worker)?"
+        return "\n".join([said, *self._log()])
+
+    def _log(self) -> list[str]:
         try:
-            entries = self._billing.items(f"/api/admin/jobs/{quoted(str(job_id))}/log")
+            entries = self._billing.items(f"/api/admin/jobs/{quoted(self._job_id)}/log")
         except ApiError as unread:
             return [f"(its log can't be read: {unread})"]
-        return [entry["line"] for entry in entries[-LOG_LINES:]]
+        return [str(entry["line"]) for entry in entries[-LOG_LINES:]]
 
     def _trouble(self, view: dict[str, Any]) -> str | None:
         """Return why the tenant isn't ready, or None when it is."""

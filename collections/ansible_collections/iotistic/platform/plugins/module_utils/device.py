@@ -15,6 +15,7 @@ from ._contract.planning.device import (
     Device,
     UpdateDevice,
 )
+from ._options import time_option, time_or_none
 
 __all__ = ["SCOPE", "Devices", "desired_from"]
 
@@ -30,7 +31,7 @@ def desired_from(params: dict[str, Any]) -> Device:
         device_type=params["device_type"],
         fleet=params["fleet"],
         tags=params["tags"],
-        reregister_until=params["reregister_until"],
+        reregister_until=time_option(params, "reregister_until"),
         state=params["state"],
     )
 
@@ -77,7 +78,7 @@ class Devices:
             device_type=view.get("deviceType"),
             fleet=view.get("fleet"),
             tags=view.get("tags") or {},
-            reregister_until=view.get("reregisterUntil"),
+            reregister_until=time_or_none(view.get("reregisterUntil")),
             registered=bool(view.get("registered")),
         )
 

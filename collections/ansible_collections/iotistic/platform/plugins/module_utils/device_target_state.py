@@ -12,7 +12,8 @@ from ._client import ApiError, Client, quoted
 from ._contract.codec import decode, encode
 from ._contract.errors import ContractError
 from ._contract.ids import check_uuid
-from ._contract.planning.target_state import ActualTarget, WriteTargets
+from ._contract.planning.target_state import TargetView, WantedTarget, WriteTargets, views_from
+from ._contract.target_secrets import plain_secrets, with_hmacs_of
 from ._contract.target_state import Spec
 
 __all__ = ["SCOPE", "TargetStates", "desired_from"]
@@ -22,28 +23,31 @@ PAUSE = 0.5
 BATCH = 10_000
 
 
-def desired_from(params: dict[str, Any]) -> dict[str, Spec]:
-    """Return the wanted spec of each device, by uuid; errors point into the task's options."""
+def desired_from(params: dict[str, Any]) -> tuple[WantedTarget, ...]:
+    """Return the wanted spec of each device; errors point into the task's options."""
     if params["uuid"] is not None:
-        return dict([_target(params)])
-    specs: dict[str, Spec] = {}
+        return (_target(params),)
+    targets: list[WantedTarget] = []
+    seen: set[str] = set()
     for index, options in enumerate(params["targets"]):
         try:
-            uuid, spec = _target(options)
-            if uuid in specs:
-                raise ContractError("/uuid", f"{uuid} is in the list twice")
+            target = _target(options)
+            if target.uuid in seen:
+                raise ContractError("/uuid", f"{target.uuid} is in the list twice")
         except ContractError as error:
             raise error.under("targets", index) from None
-        specs[uuid] = spec
-    return specs
+        seen.add(target.uuid)
+        targets.append(target)
+    return tuple(targets)
 
 
-def _target(options: dict[str, Any]) -> tuple[str, Spec]:
+def _target(options: dict[str, Any]) -> WantedTarget:
     try:
         uuid = check_uuid(options["uuid"])
     except ContractError as error:
         raise error.under("uuid") from None
-    return uuid, decode(Spec, {"apps": options["apps"], "config": options["config"] or {}})
+    document = {"apps": options["apps"], "config": options["config"] or {}}
+    return WantedTarget(uuid=uuid, spec=decode(Spec, document))
 
 
 class TargetStates:
@@ -51,45 +55,59 @@ class TargetStates:
 
     def __init__(self, tenant: Client) -> None:
         self._tenant = tenant
-        self.written: dict[str, dict[str, Any]] = {}
+        self.facts: dict[str, dict[str, Any]] = {}
 
-    def read(self, uuids: list[str]) -> dict[str, ActualTarget]:
-        """Return the target state of each device; a device that isn't there is an error."""
-        found: dict[str, ActualTarget] = {}
-        for start in range(0, len(uuids), BATCH):
-            batch = uuids[start : start + BATCH]
-            path = "/api/v1/target-states/query"
-            for view in self._tenant.call("POST", path, {"uuids": batch}).body["items"]:
-                found[view["uuid"]] = _actual(view)
-                self.written[view["uuid"]] = _facts(view)
-        missing = [uuid for uuid in uuids if uuid not in found]
+    def read(
+        self, wanted: tuple[WantedTarget, ...]
+    ) -> tuple[dict[str, TargetView], tuple[WantedTarget, ...]]:
+        """Return what the tenant has, and what is wanted with each secret's HMAC beside it.
+
+        A device that the tenant doesn't know is an error.
+        """
+        items: dict[str, dict[str, Any]] = {}
+        for start in range(0, len(wanted), BATCH):
+            for item in self._query(wanted[start : start + BATCH]):
+                items[item["uuid"]] = item
+        self._check_known(wanted, items)
+        self.facts = {uuid: _facts(item) for uuid, item in items.items()}
+        known = (
+            WantedTarget(
+                uuid=target.uuid,
+                spec=with_hmacs_of(target.spec, items[target.uuid].get("secretHmacs") or {}),
+            )
+            for target in wanted
+        )
+        return views_from(items.values()), tuple(known)
+
+    def _query(self, wanted: tuple[WantedTarget, ...]) -> list[dict[str, Any]]:
+        body: dict[str, Any] = {"uuids": [target.uuid for target in wanted]}
+        secrets = {target.uuid: plain_secrets(target.spec) for target in wanted}
+        secrets = {uuid: values for uuid, values in secrets.items() if values}
+        if secrets:
+            body["secrets"] = secrets
+        return self._tenant.call("POST", "/api/v1/target-states/query", body).body["items"]
+
+    def _check_known(
+        self, wanted: tuple[WantedTarget, ...], items: dict[str, dict[str, Any]]
+    ) -> None:
+        missing = [target.uuid for target in wanted if target.uuid not in items]
         if missing:
+            more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
             raise ApiError(
-                f"{self._tenant.who} knows no device {', '.join(missing[:5])}"
-                f"{f' and {len(missing) - 5} more' if len(missing) > 5 else ''} "
+                f"{self._tenant.who} knows no device {', '.join(missing[:5])}{more} "
                 "(module iotistic.platform.device describes one)"
             )
-        return found
 
     def apply(self, step: WriteTargets) -> None:
         """Write all targets of a step; none is written when one of them is refused."""
-        body = {
-            "targets": [
-                {
-                    "uuid": target.uuid,
-                    "specRevision": target.spec_revision,
-                    "spec": encode(target.spec),
-                }
-                for target in step.targets
-            ]
-        }
-        for view in self._tenant.call("PUT", "/api/v1/target-states", body).body["items"]:
-            self.written[view["uuid"]] = _facts(view)
+        answer = self._tenant.call("PUT", "/api/v1/target-states", encode(step))
+        for item in answer.body["items"]:
+            self.facts[item["uuid"]] = _facts(item)
 
     def await_applied(self, timeout: int) -> None:
         """Return when each device reports the version that it is to have as applied."""
         deadline = time.monotonic() + timeout
-        waiting = {uuid: target["version"] for uuid, target in self.written.items()}
+        waiting = {uuid: target["version"] for uuid, target in self.facts.items()}
         while True:
             reports = {uuid: self._report(uuid) for uuid in waiting}
             waiting = {
@@ -113,17 +131,6 @@ class TargetStates:
             if error.status == 404:
                 return {}
             raise
-
-
-def _actual(view: dict[str, Any]) -> ActualTarget:
-    spec = view.get("spec") or {}
-    return ActualTarget(
-        uuid=view["uuid"],
-        spec=Spec(apps={}, config={}) if not spec.get("apps") else decode(Spec, spec, "keep"),
-        spec_revision=view["specRevision"],
-        overrides=view.get("overrides") or {},
-        version=view["version"],
-    )
 
 
 def _facts(view: dict[str, Any]) -> dict[str, Any]:

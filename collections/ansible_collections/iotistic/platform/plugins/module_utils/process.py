@@ -130,9 +130,12 @@ class Supervisor:
 
     def __init__(self, site):
         self._site = site
-        self._rpc = xmlrpc.client.ServerProxy(
-            "http://127.0.0.1", transport=SupervisorTransport(None, None, f"unix://{site.socket}")
-        ).supervisor
+
+    @property
+    def _rpc(self):
+        """A connection of its own for each call: a failed one is of no more use."""
+        transport = SupervisorTransport(None, None, f"unix://{self._site.socket}")
+        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
 
     def read(self, process):
         """Return what is there now."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ._client import ApiError, Client, quoted
+from ._contract.codec import encode
 from ._contract.errors import ContractError
 from ._contract.planning.provisioning_key import (
     ActualKey,
@@ -20,6 +21,7 @@ from ._contract.planning.provisioning_key import (
 )
 from ._contract.provisioning import ProvisioningString
 from ._files import write_secret
+from ._options import time_option, time_or_none
 
 __all__ = ["SCOPE", "ProvisioningKeys", "desired_from"]
 
@@ -32,7 +34,7 @@ def desired_from(params: dict[str, Any]) -> ProvisioningKey:
     return ProvisioningKey(
         name=params["name"],
         max_devices=params["max_devices"],
-        expires_at=params["expires_at"],
+        expires_at=time_option(params, "expires_at"),
         fleet=params["fleet"],
         device_uuid=params["device_uuid"],
         dest=params["dest"],
@@ -75,7 +77,7 @@ class ProvisioningKeys:
         wanted = {
             "name": step.name,
             "maxDevices": step.max_devices,
-            "expiresAt": step.expires_at,
+            "expiresAt": encode(step.expires_at),
             "fleet": step.fleet,
             "deviceUuid": step.device_uuid,
         }
@@ -93,7 +95,7 @@ def _actual(view: dict[str, Any]) -> ActualKey:
         id=view["id"],
         name=view["name"],
         max_devices=view["maxDevices"],
-        expires_at=view.get("expiresAt"),
+        expires_at=time_or_none(view.get("expiresAt")),
         fleet=view.get("fleet"),
         device_uuid=view.get("deviceUuid"),
         revoked=bool(view.get("revokedAt") or view.get("revoked")),
@@ -104,9 +106,7 @@ def _key_id(path: Path) -> str | None:
     """Return the id of the key that a file holds; None when it holds none."""
     try:
         return ProvisioningString.parse(path.read_text("utf-8").strip()).key_id
-    except FileNotFoundError:
-        return None
-    except (ContractError, UnicodeDecodeError):
+    except (FileNotFoundError, ContractError, UnicodeDecodeError):
         return None
     except OSError as error:
         raise ApiError(f"dest: {path}: {error.strerror}") from error

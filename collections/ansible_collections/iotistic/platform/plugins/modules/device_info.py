@@ -90,8 +90,7 @@ def main() -> None:
         devices = api.views(module.params["uuids"])
         if module.params["current_state"]:
             devices = [
-                {**device, "current_state": api.current_state(device["uuid"])}
-                for device in devices
+                {**device, "current_state": api.current_state(device["uuid"])} for device in devices
             ]
     except ApiError as error:
         module.fail_json(msg=str(error), **facts(error))

@@ -70,7 +70,9 @@ def main():
         supports_check_mode=True,
     )
     path = Path(module.params["path"])
-    files = [name for name in module.params["files"] if not module.check_mode or Path(name).exists()]
+    files = [
+        name for name in module.params["files"] if not module.check_mode or Path(name).exists()
+    ]
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     try:
         after = manifest(files)

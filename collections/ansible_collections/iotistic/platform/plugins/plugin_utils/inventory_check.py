@@ -43,7 +43,9 @@ def _net(net):
         yield Finding("all", "site_net", "", str(error))
         return
     if network.prefixlen != 24 or not network.is_loopback:
-        yield Finding("all", "site_net", "", f"{net} is not a /24 of the loopback range 127.0.0.0/8")
+        yield Finding(
+            "all", "site_net", "", f"{net} is not a /24 of the loopback range 127.0.0.0/8"
+        )
 
 
 def _tenant(name, found):
@@ -55,12 +57,16 @@ def _tenant(name, found):
         yield Finding(name, "company_name", "", "a tenant needs the name of its company")
     if found.get("plan") not in PLANS:
         plans = ", ".join(PLANS)
-        yield Finding(name, "plan", "", f"no plan is called {found.get('plan')!r}; there are {plans}")
+        yield Finding(
+            name, "plan", "", f"no plan is called {found.get('plan')!r}; there are {plans}"
+        )
 
 
 def _device(name, found, tenants):
     if found.get("tenant") not in tenants:
-        yield Finding(name, "tenant", "", f"no tenant of the inventory is called {found.get('tenant')!r}")
+        yield Finding(
+            name, "tenant", "", f"no tenant of the inventory is called {found.get('tenant')!r}"
+        )
     try:
         check_uuid(found.get("device_uuid"))
     except ContractError as error:

@@ -23,26 +23,18 @@ def canonical(value: object) -> bytes:
 
 
 def _text(value: object) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return json.dumps(str(value), ensure_ascii=False)
-        case int():
-            return str(int(value)) if abs(value) <= SAFE_INTEGER else _large(value)
-        case float():
-            return _number(value)
-        case Mapping():
-            return "{" + ",".join(_member(key, value[key]) for key in sorted(value, key=_order)) + "}"
-        case list() | tuple():
-            return "[" + ",".join(map(_text, value)) + "]"
+    if value is None or isinstance(value, bool | str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, int):
+        return str(int(value)) if abs(value) <= SAFE_INTEGER else _large(value)
+    if isinstance(value, float):
+        return _number(value)
+    if isinstance(value, Mapping):
+        names = sorted(value, key=_order)
+        return "{" + ",".join(f"{_text(name)}:{_text(value[name])}" for name in names) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(_text, value)) + "]"
     raise ContractError("", f"{type(value).__name__} is no JSON value")
-
-
-def _member(key: str, value: object) -> str:
-    return f"{json.dumps(key, ensure_ascii=False)}:{_text(value)}"
 
 
 def _order(key: object) -> bytes:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
-from functools import lru_cache
+from functools import cache
 from typing import Any, TypeVar, cast
 
 from .base64url import b64u_decode, b64u_encode
@@ -44,36 +44,29 @@ def decode(cls: type[Value], mapping: object, unknown: Unknown = "refuse") -> Va
     words of ``SomeEnum | str`` fields stay text, and numbers for ids become text. Every
     ``ContractError`` points to the value.
     """
-    return cast("Value", reader(cls)(mapping, unknown))
+    hint: Any = cls
+    return cast("Value", reader(hint)(mapping, unknown))
 
 
-def encode(value: object) -> Any:  # noqa: ANN401 -- a JSON value has no narrower type
+def encode(value: object) -> Any:
     """Return the JSON value of ``value``: dataclasses become objects with camelCase names.
 
     Left out are fields that are None or empty by default and still are. ``extra`` goes back to
     where its keys came from.
     """
-    if hasattr(value, "to_wire"):
-        return value.to_wire()
-    if is_dataclass(value) and not isinstance(value, type):
-        return _encode_object(value)
-    match value:
-        case Enum():
-            return value.value
-        case datetime():
-            return format_time(value)
-        case Mapping():
-            return {key: encode(item) for key, item in value.items()}
-        case frozenset():
-            return sorted(encode(item) for item in value)
-        case tuple() | list():
-            return [encode(item) for item in value]
-    return value
+    if isinstance(value, str | int | float) and not isinstance(value, Enum):
+        return value
+    if isinstance(value, Mapping):
+        return {key: encode(item) for key, item in value.items()}
+    if isinstance(value, tuple | list | frozenset):
+        items = [encode(item) for item in value]
+        return sorted(items) if isinstance(value, frozenset) else items
+    return _encode_one(value)
 
 
 def check_fields(value: object) -> None:
     """Run the rules of ``value``'s ``Annotated`` fields; for ``__post_init__``."""
-    for member in members(type(value)):
+    for member in members(_class_of(value)):
         content = getattr(value, member.name) if member.rules else None
         if content is not None:
             try:
@@ -94,17 +87,31 @@ def count_unknown(value: object) -> int:
     return sum(map(count_unknown, value)) if isinstance(value, tuple | list) else 0
 
 
+def _encode_one(value: object) -> object:
+    if hasattr(value, "to_wire"):
+        return value.to_wire()
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return format_time(value)
+    return _encode_object(value) if is_dataclass(value) else value
+
+
 def _encode_object(value: object) -> dict[str, object]:
     written: dict[str, object] = {}
-    for name, wire, omitted in _written(type(value)):
+    for name, wire, omitted in _written(_class_of(value)):
         content = getattr(value, name)
         if not any(content == one and type(content) is type(one) for one in omitted):
             written[wire] = encode(content)
     return {**(getattr(value, "extra", None) or {}), **written}
 
 
-@lru_cache(maxsize=None)
-def _written(cls: type) -> tuple[tuple[str, str, tuple[object, ...]], ...]:
+def _class_of(value: object) -> Any:
+    return type(value)
+
+
+@cache
+def _written(cls: Any) -> tuple[tuple[str, str, tuple[object, ...]], ...]:
     """Return name, wire name and the contents that are left out, for each field of ``cls``."""
     by_name = {field.name: field for field in fields(cls)}
     return tuple(
@@ -113,10 +120,8 @@ def _written(cls: type) -> tuple[tuple[str, str, tuple[object, ...]], ...]:
 
 
 def _omitted(field: "Field[Any]") -> tuple[object, ...]:
-    if field.default_factory is not MISSING:
-        default = field.default_factory()
-    else:
-        default = field.default
+    make = field.default_factory
+    default = field.default if make is MISSING else make()
     if default is None or default in ((), {}, frozenset()) or field.metadata.get("omit_default"):
         return (default,)
     return ()

@@ -19,7 +19,7 @@ def etag(version: int, document: object, sealing_thumbprint: str | None = None) 
     return f'"{version}-{hashlib.sha256(content).hexdigest()[:32]}"'
 
 
-def with_hmacs(document: Any) -> Any:  # noqa: ANN401 -- JSON in, JSON out
+def with_hmacs(document: Any) -> Any:
     """Return the JSON target document with ``hmac`` alone in each secret's place."""
     apps = document.get("apps")
     if not isinstance(apps, Mapping):

@@ -97,17 +97,20 @@ def effective(spec: Spec, overrides: Iterable[Override], now: datetime) -> Spec:
     return replace(spec, apps=apps)
 
 
-def _override(key: object, body: object) -> Override:
+def _override(key: str, body: object) -> Override:
     try:
-        if not isinstance(body, Mapping):
-            raise ContractError("", "expected an object with state, owner and reason, or null")
-        if "serviceId" in body:
-            raise ContractError("/serviceId", "unknown key")
-        return decode(Override, {**body, "serviceId": key})
+        return decode(Override, {**_body(body), "serviceId": key})
     except ContractError as exc:
-        if exc.pointer == "/serviceId" and "serviceId" not in (body or ()):
-            raise ContractError("", exc.detail).under(str(key)) from None
-        raise exc.under(str(key)) from None
+        pointer = "" if exc.pointer == "/serviceId" else exc.pointer
+        raise ContractError(pointer, exc.detail).under(key) from None
+
+
+def _body(body: object) -> Mapping[str, object]:
+    if not isinstance(body, Mapping):
+        raise ContractError("", "expected an object with state, owner and reason, or null")
+    if "serviceId" in body:
+        raise ContractError("", "unknown key serviceId: the key above says it")
+    return body
 
 
 def _without_id(body: dict[str, object]) -> dict[str, object]:

@@ -30,7 +30,9 @@ class Port:
     def from_wire(cls, value: object) -> Self:
         """Return the port that ``value`` writes; raises ``ContractError``."""
         if not isinstance(value, str):
-            raise ContractError("", "a port is text such as 8080:80 or 127.0.0.1:53:53/udp; quote it")
+            raise ContractError(
+                "", "a port is text such as 8080:80 or 127.0.0.1:53:53/udp; quote it"
+            )
         found = _PORT.fullmatch(value)
         if found is None:
             raise ContractError("", "not a port such as 8080:80 or 127.0.0.1:53:53/udp")

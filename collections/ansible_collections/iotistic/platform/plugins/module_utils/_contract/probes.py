@@ -47,7 +47,9 @@ class Healthcheck:
         lengths = {"NONE": (1, 1), "CMD": (2, 1000), "CMD-SHELL": (2, 2)}
         least, most = lengths.get(self.test[0] if self.test else "", (1, 0))
         if not least <= len(self.test) <= most:
-            raise ContractError("/test", 'begins with "CMD", "CMD-SHELL" or "NONE", then what to run')
+            raise ContractError(
+                "/test", 'begins with "CMD", "CMD-SHELL" or "NONE", then what to run'
+            )
         for name in ("interval", "timeout"):
             if getattr(self, name) == Duration(0):
                 raise ContractError(f"/{name}", "is not above zero")
@@ -71,7 +73,12 @@ class HttpProbe:
         if self.expected_status is not None and not 100 <= self.expected_status <= 599:
             raise ContractError("/expectedStatus", "not an HTTP status")
         for name, text in self.headers.items():
-            if not name.isprintable() or not name or set(name) & set(' :"') or not text.isprintable():
+            if (
+                not name.isprintable()
+                or not name
+                or set(name) & set(' :"')
+                or not text.isprintable()
+            ):
                 raise ContractError("", "not an HTTP header").under("headers", name)
 
 

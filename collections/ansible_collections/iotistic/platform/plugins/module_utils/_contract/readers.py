@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
-from functools import lru_cache
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from .errors import ContractError
@@ -57,8 +57,8 @@ class Member:
     required: bool
 
 
-@lru_cache(maxsize=None)
-def members(cls: type) -> tuple[Member, ...]:
+@cache
+def members(cls: Any) -> tuple[Member, ...]:
     """Return the fields of the dataclass ``cls``; ``extra`` is none of them."""
     hints = typing.get_type_hints(cls, localns=_ANNOTATION_NAMES, include_extras=True)
     return tuple(
@@ -74,25 +74,13 @@ def members(cls: type) -> tuple[Member, ...]:
     )
 
 
-@lru_cache(maxsize=None)
-def reader(hint: Any) -> Reader:  # noqa: ANN401 -- type hints have no common type
+@cache
+def reader(hint: Any) -> Reader:
     """Return the function that reads a JSON value as ``hint``."""
-    origin = typing.get_origin(hint)
-    if origin is Annotated:
-        return _annotated(hint)
-    if origin in (types.UnionType, typing.Union):
-        return _union(typing.get_args(hint))
-    if origin is Literal:
-        return _literal(typing.get_args(hint))
-    if origin is tuple:
-        return _list(reader(typing.get_args(hint)[0]), tuple)
-    if origin is frozenset:
-        return _list(reader(typing.get_args(hint)[0]), frozenset)
-    if origin is Mapping:
-        return _mapping(reader(typing.get_args(hint)[1]))
-    if isinstance(hint, type):
-        return _class(hint)
-    return _any
+    compile_origin = _ORIGINS.get(typing.get_origin(hint))
+    if compile_origin is not None:
+        return compile_origin(hint)
+    return _class(hint) if isinstance(hint, type) else _any
 
 
 def camel(name: str) -> str:
@@ -145,14 +133,14 @@ def _unknown_key(key: object, known: list[str]) -> ContractError:
     return ContractError("", "unknown key" + (f"; meant {near[0]}?" if near else "")).under(key)
 
 
-def _under(key: str | int, read: Reader, value: object, unknown: Unknown) -> Any:  # noqa: ANN401
+def _under(key: str | int, read: Reader, value: object, unknown: Unknown) -> Any:
     try:
         return read(value, unknown)
     except ContractError as exc:
         raise exc.under(key) from None
 
 
-def _annotated(hint: Any) -> Reader:  # noqa: ANN401
+def _annotated(hint: Any) -> Reader:
     inner, *marks = typing.get_args(hint)
     read = reader(inner)
     rules = _rules(hint)
@@ -169,7 +157,7 @@ def _annotated(hint: Any) -> Reader:  # noqa: ANN401
     return read_annotated
 
 
-def _rules(hint: Any) -> tuple[Rule, ...]:  # noqa: ANN401
+def _rules(hint: Any) -> tuple[Rule, ...]:
     if typing.get_origin(hint) in (types.UnionType, typing.Union):
         options = [option for option in typing.get_args(hint) if option is not types.NoneType]
         return _rules(options[0]) if len(options) == 1 else ()
@@ -178,8 +166,8 @@ def _rules(hint: Any) -> tuple[Rule, ...]:  # noqa: ANN401
     return tuple(mark for mark in typing.get_args(hint)[1:] if callable(mark))
 
 
-def _union(options: tuple[Any, ...]) -> Reader:
-    others = [option for option in options if option is not types.NoneType]
+def _union(hint: Any) -> Reader:
+    others = [option for option in typing.get_args(hint) if option is not types.NoneType]
     if len(others) == 1:
         return reader(others[0])
     words = [option for option in others if isinstance(option, type) and issubclass(option, Enum)]
@@ -224,7 +212,9 @@ def _enum(cls: type[Enum]) -> Reader:
     return read_word
 
 
-def _literal(words: tuple[object, ...]) -> Reader:
+def _literal(hint: Any) -> Reader:
+    words = typing.get_args(hint)
+
     def read_word(value: object, _: Unknown) -> object:
         if any(type(value) is type(word) and value == word for word in words):
             return value
@@ -233,7 +223,9 @@ def _literal(words: tuple[object, ...]) -> Reader:
     return read_word
 
 
-def _list(read: Reader, make: Callable[[Any], object]) -> Reader:
+def _list(hint: Any) -> Reader:
+    read, make = reader(typing.get_args(hint)[0]), typing.get_origin(hint)
+
     def read_list(value: object, unknown: Unknown) -> object:
         if not isinstance(value, list | tuple):
             raise ContractError("", f"expected a list, not {_kind(value)}")
@@ -242,7 +234,9 @@ def _list(read: Reader, make: Callable[[Any], object]) -> Reader:
     return read_list
 
 
-def _mapping(read: Reader) -> Reader:
+def _mapping(hint: Any) -> Reader:
+    read = reader(typing.get_args(hint)[1])
+
     def read_mapping(value: object, unknown: Unknown) -> object:
         if not isinstance(value, Mapping):
             raise ContractError("", f"expected an object, not {_kind(value)}")
@@ -301,3 +295,14 @@ def _kind(value: object) -> str:
 def _shown(value: object) -> str:
     plain = isinstance(value, str) and re.fullmatch(r"[\w.:-]{1,40}", value)
     return repr(value) if plain else _kind(value)
+
+
+_ORIGINS: dict[Any, Callable[[Any], Reader]] = {
+    Annotated: _annotated,
+    Literal: _literal,
+    Mapping: _mapping,
+    frozenset: _list,
+    tuple: _list,
+    types.UnionType: _union,
+    typing.Union: _union,
+}

@@ -49,7 +49,7 @@ class Secret:
         )
 
     def to_wire(self) -> object:
-        """Return the form that ``from_wire`` reads as this: it holds the value when that is known."""
+        """Return the form that ``from_wire`` reads as this; it holds the value if that is known."""
         if self.value is not None:
             return self.value
         sealed = (self.ephemeral_public_key, self.nonce, self.ciphertext)
@@ -66,9 +66,9 @@ class Secret:
 
 
 def _check_part(key: str, content: object) -> None:
+    if not isinstance(content, str):
+        raise ContractError(key, "expected text")
     try:
-        if not isinstance(content, str):
-            raise ContractError("", "expected text")
         b64u_decode(content, _LENGTHS[key])
     except ContractError as exc:
         raise exc.under(key) from None

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated
 
 from .codec import OMIT_DEFAULT, check_fields
 from .errors import ContractError
@@ -70,10 +70,8 @@ def _check_tmpfs(text: str) -> None:
         raise ContractError("", "not a tmpfs such as /run or /run:size=16m,mode=1777")
 
 
-_HOSTNAME = _matches(
-    r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*",
-    "a host name",
-)
+_LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOSTNAME = _matches(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*", "a host name")
 Argument = str
 Hostname = Annotated[str, _HOSTNAME]
 Capability = Annotated[str, _matches("(CAP_)?[A-Z][A-Z_]{1,30}", "a capability such as NET_ADMIN")]
@@ -96,7 +94,8 @@ User = Annotated[
     _matches(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,31})?", "a user"),
 ]
 Signal = Annotated[
-    str, _matches(r"SIG[A-Z]{2,7}[0-9]?|SIGRTM(IN|AX)[+-]\d{1,2}|[1-9]\d?", "a signal such as SIGTERM")
+    str,
+    _matches(r"SIG[A-Z]{2,7}[0-9]?|SIGRTM(IN|AX)[+-]\d{1,2}|[1-9]\d?", "a signal such as SIGTERM"),
 ]
 
 

@@ -77,12 +77,19 @@ def will(uuid: str) -> tuple[str, bytes]:
     return topic("status", uuid), b'{"online": false}'
 
 
-def acl_file() -> str:
-    """Return Mosquitto's ``acl_file`` for devices: ``%u`` is the uuid out of the certificate.
+def acl_file(service: str = "tenant-api") -> str:
+    """Return Mosquitto's ``acl_file``: ``%u`` is the uuid, or ``service``, of the certificate.
 
     ``jobs/notify`` is one that a device can publish too; it only means "ask".
     """
     return (
+        f"user {check_name(service)}\n"
+        "topic read iot/device/#\n"
+        "topic write agent/#\n"
+        "topic write iot/device/+/jobs/notify\n"
+        "topic readwrite $CONTROL/dynamic-security/#\n"
+        "topic read $SYS/#\n"
+        "\n"
         "pattern write iot/device/%u/#\n"
         "pattern read agent/%u/#\n"
         "pattern read iot/device/%u/jobs/notify\n"

@@ -112,9 +112,13 @@ class Authority:
 
         SerialUnknown when this CA never gave that serial.
         """
-        if not self.index.revoke(serial.lower(), self.clock(), checked_reason(reason)):
-            raise SerialUnknown("serial", f"this CA has issued no certificate {serial}")
+        self.mark_revoked(serial, reason)
         self.write_crl()
+
+    def mark_revoked(self, serial: str, reason: str) -> None:
+        """Revoke without signing: the next `write_crl` shows it."""
+        if not self.index.revoke(serial.lower(), self.clock(), checked_reason(reason)):
+            raise SerialUnknown("serial", f"this CA has issued no certificate {serial:.64}")
 
     def write_crl(self, copy: Path | None = None) -> Crl:
         """Sign the list with the next number; `crl.pem` (and `copy`) never go back to an older."""

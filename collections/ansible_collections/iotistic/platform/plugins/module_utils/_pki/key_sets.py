@@ -71,7 +71,7 @@ class VerificationKey:
     def from_jwk(cls, member: Mapping[str, Any]) -> "VerificationKey":
         """Read one JWK; TokenRefused `keys` unless key, `alg`, `kid` and `for` agree."""
         try:
-            found = cls(purpose=Purpose(member.get("for")), key=public_from_jwk(member))
+            found = cls(purpose=Purpose(str(member.get("for"))), key=public_from_jwk(member))
         except (KeyRefused, ValueError):
             raise TokenRefused("keys", "a key of the set can't be used") from None
         if member.get("kid") != found.kid or member.get("alg") != _ALGORITHM[found.purpose]:

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Condition", "Container", "EngineState", "Refusal", "Target", "WantedContainer", "World"]
+from ..target_state import DependsOn, ServiceState
+
+__all__ = ["Container", "EngineState", "Refusal", "Target", "WantedContainer", "World"]
 
 
 class EngineState(StrEnum):
@@ -18,14 +20,6 @@ class EngineState(StrEnum):
     EXITED = "exited"
     DEAD = "dead"
     REMOVING = "removing"
-
-
-class Condition(StrEnum):
-    """What a service waits for in another one before it starts."""
-
-    STARTED = "started"
-    HEALTHY = "healthy"
-    COMPLETED = "completed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +35,7 @@ class Container:
     service_id: str
     config_hash: str
     image_id: str
+    image_digest: str | None = None
     state: EngineState
     exit_code: int | None = None
     health: str | None = None
@@ -71,7 +66,7 @@ class World:
 class WantedContainer:
     """One service as its container must be.
 
-    ``state`` is running, stopped or paused. ``body`` is the engine's create request without
+    ``body`` is the engine's create request without
     secrets; ``secrets`` maps variables to sealed values. ``config_hash`` covers both.
     """
 
@@ -80,14 +75,14 @@ class WantedContainer:
     service_name: str
     name: str
     image: str
-    state: str
+    state: ServiceState
     config_hash: str
     always_pull: bool = False
     runs_once: bool = False
     networks: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
     ports: frozenset[str] = frozenset()
-    depends_on: Mapping[str, Condition] = field(default_factory=dict)
+    depends_on: Mapping[str, DependsOn] = field(default_factory=dict)
     body: Mapping[str, Any] = field(default_factory=dict)
     secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
 

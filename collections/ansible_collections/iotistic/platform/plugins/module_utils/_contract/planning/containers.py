@@ -8,6 +8,7 @@ import graphlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from ..target_state import DependsOn, ServiceState
 from .container_steps import (
     CreateContainer,
     CreateNetwork,
@@ -22,7 +23,6 @@ from .container_steps import (
     UnpauseContainer,
 )
 from .container_world import (
-    Condition,
     Container,
     EngineState,
     Refusal,
@@ -33,7 +33,6 @@ from .container_world import (
 from .plan import Plan
 
 __all__ = [
-    "Condition",
     "Container",
     "CreateContainer",
     "CreateNetwork",
@@ -94,10 +93,14 @@ def difference(world: World, wanted: WantedContainer, found: Container) -> str |
         return "config"
     if found.image_id != world.images.get(wanted.image, found.image_id):
         return "image"
+    return _network_difference(world, wanted, found)
+
+
+def _network_difference(world: World, wanted: WantedContainer, found: Container) -> str | None:
+    """Name the network that is gone, was made anew, or isn't connected."""
     for network in wanted.networks:
-        if found.networks.get(network) not in ("", world.networks.get(network)):
-            return f"network {network}"
-        if network not in world.networks:
+        known = world.networks.get(network)
+        if known is None or found.networks.get(network) not in ("", known):
             return f"network {network}"
     return None
 
@@ -108,9 +111,9 @@ def is_as_wanted(world: World, wanted: WantedContainer) -> bool:
     if found is None or difference(world, wanted, found):
         return False
     match wanted.state:
-        case "stopped":
+        case ServiceState.STOPPED:
             return found.state not in _UP
-        case "paused":
+        case ServiceState.PAUSED:
             return found.state is EngineState.PAUSED
     return found.state is EngineState.RUNNING or completed(wanted, found)
 
@@ -177,7 +180,7 @@ class _View:
             return
         state = EngineState.CREATED
         if found is not None and not difference(self.world, wanted, found):
-            if completed(wanted, found) and wanted.state == "running":
+            if completed(wanted, found) and wanted.state is ServiceState.RUNNING:
                 return
             state = found.state
         elif self._lacks_image(wanted) or (found is not None and not self.may_stop()):
@@ -195,21 +198,21 @@ class _View:
         )
 
     def _holds(
-        self, name: str, condition: Condition, app_id: str, starting: frozenset[str]
+        self, name: str, condition: DependsOn, app_id: str, starting: frozenset[str]
     ) -> bool:
         others = [e for e in self.target.containers if e.app_id == app_id]
         other = next((e for e in others if name in (e.service_name, e.service_id)), None)
         if other is None:
             return False
         found = own_container(self.world, other)
-        if condition is Condition.STARTED and other.service_id in starting:
+        if condition is DependsOn.STARTED and other.service_id in starting:
             return True
         if found is None or difference(self.world, other, found):
             return False
         match condition:
-            case Condition.STARTED:
+            case DependsOn.STARTED:
                 return found.state is EngineState.RUNNING or completed(other, found)
-            case Condition.HEALTHY:
+            case DependsOn.HEALTHY:
                 return found.state is EngineState.RUNNING and found.health == "healthy"
         return found.state is EngineState.EXITED and found.exit_code == 0
 
@@ -227,14 +230,15 @@ class _View:
         )
 
     def _stands_in_the_way(self, found: Container) -> bool:
-        """A container that is replaced anyway, up, with a port that another service wants."""
+        """Tell whether it is replaced anyway, and has a port or name that another service wants."""
         wanted = next(
             (e for e in self.target.containers if own_container(self.world, e) == found), None
         )
         if wanted is None or wanted.service_id in self.world.held_services:
             return False
-        others = {port for e in self.target.containers if e is not wanted for port in e.ports}
-        return bool(found.ports & others) and bool(difference(self.world, wanted, found))
+        others = [each for each in self.target.containers if each is not wanted]
+        needed = any(found.ports & each.ports or found.name == each.name for each in others)
+        return needed and difference(self.world, wanted, found) is not None
 
 
 def _removal(found: Container) -> Iterator[Step]:
@@ -246,9 +250,9 @@ def _removal(found: Container) -> Iterator[Step]:
 
 
 def _transition(wanted: WantedContainer, state: EngineState, *, may_start: bool) -> Iterator[Step]:
-    """The way from the engine's state to the wanted one; the container keeps its id."""
+    """Yield the way from the engine's state to the wanted one; the container keeps its id."""
     service = (wanted.service_id, wanted.name)
-    if wanted.state == "stopped":
+    if wanted.state is ServiceState.STOPPED:
         if state is EngineState.PAUSED:
             yield UnpauseContainer(*service)
         if state in _UP:
@@ -258,9 +262,12 @@ def _transition(wanted: WantedContainer, state: EngineState, *, may_start: bool)
         if not may_start:
             return
         yield StartContainer(*service)
-    if wanted.state == "paused" and state not in (EngineState.PAUSED, EngineState.RESTARTING):
+    if wanted.state is ServiceState.PAUSED and state not in (
+        EngineState.PAUSED,
+        EngineState.RESTARTING,
+    ):
         yield PauseContainer(*service)
-    if wanted.state == "running" and state is EngineState.PAUSED:
+    if wanted.state is ServiceState.RUNNING and state is EngineState.PAUSED:
         yield UnpauseContainer(*service)
 
 

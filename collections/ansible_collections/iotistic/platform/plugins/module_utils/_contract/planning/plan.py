@@ -13,7 +13,7 @@ __all__ = ["Api", "Plan"]
 class Api(Protocol):
     """Carries out steps, one at a time; raises when one can't be done."""
 
-    def apply(self, step: Any) -> object:  # noqa: ANN401 -- each adapter knows its own steps
+    def apply(self, step: Any) -> object:
         """Carry out ``step``."""
 
 
