@@ -1,0 +1,1 @@
+"""The parts of iotistic-guard; standard library only."""

@@ -1,0 +1,105 @@
+"""The processes below this one, found in /proc and ended."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from .kernel import boot_seconds
+
+__all__ = ["Process", "descendants", "end_all", "has_variable", "processes", "send"]
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.1
+
+
+class Process(NamedTuple):
+    """One process that isn't a zombie; pid and start together name it for good."""
+
+    pid: int
+    parent: int
+    start: int
+
+
+def processes() -> Iterator[Process]:
+    """Yield every process of the machine but zombies."""
+    for name in os.listdir("/proc"):  # noqa: PTH208 -- pathlib costs start-up time
+        if name.isdigit():
+            process = _read(int(name))
+            if process is not None:
+                yield process
+
+
+def descendants(root: int, spare: str | None) -> list[Process]:
+    """Return what is below ``root``, but for what has the variable ``spare``, and its children."""
+    below: dict[int, list[Process]] = {}
+    for process in processes():
+        below.setdefault(process.parent, []).append(process)
+    found: list[Process] = []
+    waiting = [root]
+    while waiting:
+        for process in below.get(waiting.pop(), ()):
+            if spare is None or not has_variable(process.pid, f"{spare}="):
+                found.append(process)
+                waiting.append(process.pid)
+    return found
+
+
+def has_variable(pid: int, beginning: str) -> bool:
+    """Tell whether a variable of ``pid``'s environment begins so, as it was at its start."""
+    try:
+        with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123 -- start-up time
+            environment = file.read()
+    except OSError:
+        return False
+    return any(item.startswith(beginning.encode()) for item in environment.split(b"\0"))
+
+
+def send(process: Process, signal_number: int) -> None:
+    """Send a signal to ``process``, never to another one that got its number since."""
+    try:
+        handle = os.pidfd_open(process.pid)
+    except OSError:
+        return
+    try:
+        now = _read(process.pid)
+        if now is not None and now.start == process.start:
+            signal.pidfd_send_signal(handle, signal_number)
+    except OSError:
+        return
+    finally:
+        os.close(handle)
+
+
+def end_all(find: Callable[[], list[Process]], patience: float, reap: Callable[[], None]) -> None:
+    """End what ``find`` finds, again and again, until it finds nothing.
+
+    First SIGTERM to those found now, then, ``patience`` seconds later, SIGKILL.
+    """
+    kill_at = boot_seconds() + patience
+    if patience > 0:
+        for process in find():
+            send(process, signal.SIGTERM)
+    pause = _FIRST_PAUSE
+    while True:
+        reap()
+        alive = find()
+        if not alive:
+            return
+        if boot_seconds() >= kill_at:
+            for process in alive:
+                send(process, signal.SIGKILL)
+        time.sleep(pause)
+        pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+
+def _read(pid: int) -> Process | None:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 -- start-up time
+            text = file.read()
+    except OSError:
+        return None
+    fields = text[text.rindex(b")") + 2 :].split()
+    if fields[0] in {b"Z", b"X"}:
+        return None
+    return Process(pid, int(fields[1]), int(fields[19]))
