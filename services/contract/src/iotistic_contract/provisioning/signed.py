@@ -45,7 +45,7 @@ def provision_signed_bytes(  # noqa: PLR0913 - the eight fields of the signature
     nonce: bytes,
     ciphertext: bytes,
 ) -> bytes:
-    """Return what ``signature`` of register covers; the public key in DER, the rest as decoded bytes."""
+    """Return what ``signature`` of register covers; the public key in DER, all bytes decoded."""
     return PROVISION_PREFIX + _fields(
         key_id,
         provisioning_key_id,
@@ -76,7 +76,7 @@ def release_signed_bytes(uuid: str, registration: str) -> bytes:
 
 
 def sealed_secret_aad(uuid: str, service_id: str, name: str) -> bytes:
-    """Return the additional data of a secret sealed to one device, for one service, under one name."""
+    """Return the additional data of a secret sealed to one device, for a service and name."""
     return _fields(uuid, service_id, name)
 
 

@@ -1,0 +1,42 @@
+"""Each code word has its one status."""
+
+from iotistic_contract.problems import (
+    RESTART_PHASE_1,
+    SET_ASIDE,
+    STATUS,
+    STOP_AND_SHOW,
+    Code,
+    status_of,
+)
+
+BY_STATUS = {
+    400: {"malformed"},
+    401: {"unauthorized", "invalid_signature", "invalid_provisioning_key"},
+    402: {"payment_required"},
+    403: {"forbidden", "key_bound", "device_revoked", "limit_reached", "feature_not_in_plan"},
+    404: {"not_found"},
+    405: {"method_not_allowed"},
+    409: {"conflict", "key_hash_used", "already_registered", "other_fleet", "plan_conflict"},
+    410: {"key_id_unknown", "challenge_invalid", "challenge_expired", "challenge_used"},
+    412: {"precondition_failed"},
+    413: {"too_large"},
+    415: {"encoding"},
+    422: {"invalid", "proof_required", "key_type"},
+    428: {"precondition_required"},
+    429: {"too_many_attempts"},
+    500: {"internal"},
+    503: {"unavailable"},
+}
+
+
+def test_words_by_status() -> None:
+    assert {str(code): status_of(code) for code in Code} == {
+        word: status for status, words in BY_STATUS.items() for word in words
+    }
+
+
+def test_what_a_device_does_with_an_answer() -> None:
+    again = {code for code in STATUS if STATUS[code] in RESTART_PHASE_1}
+    assert {str(code) for code in again} == BY_STATUS[410]
+    assert not STOP_AND_SHOW & RESTART_PHASE_1
+    assert {400, 403, 404, 409, 413, 422} == SET_ASIDE

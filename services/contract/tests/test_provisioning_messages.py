@@ -1,0 +1,234 @@
+"""Messages of both phases: what is taken, what is refused where, what is passed over."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from iotistic_contract.codec import b64u_encode, decode, encode
+from iotistic_contract.errors import ContractError
+from iotistic_contract.provisioning import (
+    CHALLENGE_CHARACTERS,
+    TOPIC_NAMES,
+    CertificatesAnswer,
+    CertificatesRequest,
+    Credentials,
+    KeyExchangeAnswer,
+    KeyExchangeRequest,
+    RegisterAnswer,
+    RegisterRequest,
+    RegistrationPayload,
+    ReleaseRequest,
+    RotateKeyRequest,
+    missing_proof,
+)
+
+UUID = "7f5cdf5a-3a5e-4c5b-9f0e-0c5d5b1f2a3b"
+CUSTOMER = "cust_0123456789abcdef0123456789abcdef"
+SECRET = b64u_encode(bytes(32))
+PUBLIC = "-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----\n"
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+REQUEST = "-----BEGIN CERTIFICATE REQUEST-----\nMIIB\n-----END CERTIFICATE REQUEST-----\n"
+SIGNATURE = b64u_encode(bytes(64))
+CHALLENGE = b64u_encode(bytes(120))
+
+KEY_EXCHANGE = {"deviceUuid": UUID, "provisioningApiKey": "pk-1", "devicePublicKey": PUBLIC}
+KEY_ANSWER = {"apiPublicKey": PUBLIC, "keyId": SECRET, "challenge": CHALLENGE}
+REGISTER = {
+    "keyId": SECRET,
+    "challenge": CHALLENGE,
+    "encryptedPayload": {
+        "wrappedKey": b64u_encode(bytes(384)),
+        "nonce": b64u_encode(bytes(12)),
+        "ciphertext": b64u_encode(bytes(17)),
+    },
+    "signature": SIGNATURE,
+}
+PAYLOAD = {
+    "deviceUuid": UUID,
+    "provisioningApiKey": f"iotp1.pk-1.{SECRET}",
+    "certificateRequest": REQUEST,
+    "deviceSealingKey": SECRET,
+    "challenge": CHALLENGE,
+    "deviceName": "pump 3",
+    "macAddress": "b8:27:eb:00:00:01",
+}
+BROKER = {
+    "protocol": "mqtts",
+    "host": "127.77.0.16",
+    "port": 8883,
+    "useTls": True,
+    "caCert": CERTIFICATE,
+    "verifyCertificate": True,
+    "keepAlive": 60,
+    "clientIdPrefix": "",
+    "cleanSession": False,
+    "reconnectPeriod": 5000,
+}
+ANSWER = {
+    "registration": "reg-1",
+    "customerId": CUSTOMER,
+    "mqtt": {
+        "brokerConfig": BROKER,
+        "username": UUID,
+        "clientCertificate": CERTIFICATE,
+        "topics": {name: f"iot/device/{UUID}/{name}" for name in TOPIC_NAMES},
+    },
+    "deviceApiKey": f"dk1.d-1.{SECRET}",
+    "api": {"endpoint": "https://127.77.0.16:3002", "tlsConfig": {"caCert": CERTIFICATE}},
+    "vpn": None,
+    "orderPublicKeys": [{"kty": "OKP", "crv": "Ed25519", "x": SECRET, "kid": SECRET}],
+    "targetStateUrl": f"https://127.77.0.16:3002/api/v1/device/{UUID}/state",
+}
+CREDENTIALS = {
+    "schema": 1,
+    "customerId": CUSTOMER,
+    "registration": "reg-1",
+    "caBundle": CERTIFICATE * 2,
+    "brokerConfig": BROKER,
+    "vpn": None,
+    "orderPublicKeys": [],
+}
+
+WHOLE: list[tuple[type, Mapping[str, Any]]] = [
+    (KeyExchangeRequest, KEY_EXCHANGE),
+    (KeyExchangeAnswer, KEY_ANSWER),
+    (RegisterRequest, REGISTER),
+    (RegistrationPayload, PAYLOAD),
+    (RegisterAnswer, ANSWER),
+    (Credentials, CREDENTIALS),
+    (RotateKeyRequest, {"newKeyHash": SECRET, "signature": SIGNATURE}),
+    (CertificatesRequest, {"certificateRequest": REQUEST, "signature": SIGNATURE}),
+    (CertificatesAnswer, {"clientCertificate": CERTIFICATE}),
+    (ReleaseRequest, {"signature": SIGNATURE}),
+]
+
+
+def without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: without_nulls(v) for k, v in value.items() if v is not None and v != []}
+    return value
+
+
+@pytest.mark.parametrize(("kind", "document"), WHOLE, ids=[kind.__name__ for kind, _ in WHOLE])
+def test_a_message_comes_back_whole_with_what_is_unknown(
+    kind: type, document: Mapping[str, Any]
+) -> None:
+    newer = {**document, "memberOfTomorrow": {"a": [1]}}
+    value = decode(kind, newer, unknown="keep")
+    assert value.extra == {"memberOfTomorrow": {"a": [1]}}
+    assert without_nulls(encode(value)) == without_nulls(newer)
+
+
+def changed(document: Mapping[str, Any], pointer: str, value: object) -> dict[str, Any]:
+    copied: dict[str, Any] = copy.deepcopy(dict(document))
+    *parents, last = pointer.strip("/").split("/")
+    place = copied
+    for parent in parents:
+        place = place[parent]
+    place[last] = value
+    return copied
+
+
+REFUSED: list[tuple[type, Mapping[str, Any], str, object, str | None]] = [
+    (KeyExchangeRequest, KEY_EXCHANGE, "/deviceUuid", UUID.upper(), None),
+    (KeyExchangeRequest, KEY_EXCHANGE, "/deviceUuid", UUID.replace("-", ""), None),
+    (KeyExchangeRequest, KEY_EXCHANGE, "/deviceUuid", None, None),
+    (KeyExchangeRequest, KEY_EXCHANGE, "/provisioningApiKey", f"iotp1.pk-1.{SECRET}", None),
+    (KeyExchangeRequest, KEY_EXCHANGE, "/provisioningApiKey", "a" * 41, None),
+    (KeyExchangeRequest, KEY_EXCHANGE, "/devicePublicKey", "MCow", None),
+    (KeyExchangeAnswer, KEY_ANSWER, "/keyId", SECRET + "A", None),
+    (KeyExchangeAnswer, KEY_ANSWER, "/challenge", "A" * (CHALLENGE_CHARACTERS + 4), None),
+    (RegisterRequest, REGISTER, "/challenge", CHALLENGE + "=", None),
+    (RegisterRequest, REGISTER, "/challenge", CHALLENGE[:-1] + "/", None),
+    (RegisterRequest, REGISTER, "/challenge", f" {CHALLENGE}", None),
+    (RegisterRequest, REGISTER, "/challenge", "A" * (CHALLENGE_CHARACTERS + 4), None),
+    (RegisterRequest, REGISTER, "/signature", "AB", None),
+    (RegisterRequest, REGISTER, "/encryptedPayload/nonce", b64u_encode(bytes(16)), None),
+    (RegisterRequest, REGISTER, "/encryptedPayload/ciphertext", b64u_encode(bytes(16)), None),
+    (RegisterRequest, REGISTER, "/encryptedPayload/wrappedKey", 5, None),
+    (RegisterRequest, REGISTER, "/encryptedPayload", [], None),
+    (RegistrationPayload, PAYLOAD, "/provisioningApiKey", "pk-1", None),
+    (RegistrationPayload, PAYLOAD, "/provisioningApiKey", f"iotp1.pk-1.{SECRET}.{SECRET}", None),
+    (RegistrationPayload, PAYLOAD, "/deviceSealingKey", b64u_encode(bytes(31)), None),
+    (RegistrationPayload, PAYLOAD, "/certificateRequest", "MIIB", None),
+    (RegistrationPayload, PAYLOAD, "/certificateRequest", None, None),
+    (RegistrationPayload, PAYLOAD, "/macAddress", "B8:27:EB:00:00:01", None),
+    (RegistrationPayload, PAYLOAD, "/macAddress", "b827eb000001", None),
+    (RegisterAnswer, ANSWER, "/customerId", "12345678", None),
+    (RegisterAnswer, ANSWER, "/registration", "", None),
+    (RegisterAnswer, ANSWER, "/deviceApiKey", f"iotp1.d.{SECRET}", None),
+    (RegisterAnswer, ANSWER, "/targetStateUrl", "https://127.77.0.17:3002/x", None),
+    (RegisterAnswer, ANSWER, "/targetStateUrl", "https://127.77.0.16:30021/x", None),
+    (RegisterAnswer, ANSWER, "/targetStateUrl", "/api/v1/device", None),
+    (RegisterAnswer, ANSWER, "/api/endpoint", "127.77.0.16:3002", None),
+    (RegisterAnswer, ANSWER, "/api/tlsConfig/caCert", "", None),
+    (RegisterAnswer, ANSWER, "/mqtt/username", "pump", None),
+    (RegisterAnswer, ANSWER, "/mqtt/topics", {"state": "x"}, None),
+    (RegisterAnswer, ANSWER, "/mqtt/clientCertificate", None, None),
+    (RegisterAnswer, ANSWER, "/mqtt/password", "both", "/mqtt/clientCertificate"),
+    (RegisterAnswer, ANSWER, "/mqtt/brokerConfig/port", 0, None),
+    (RegisterAnswer, ANSWER, "/mqtt/brokerConfig/port", 65536, None),
+    (RegisterAnswer, ANSWER, "/mqtt/brokerConfig/protocol", "mqtt", None),
+    (RegisterAnswer, ANSWER, "/mqtt/brokerConfig/caCert", None, None),
+    (RegisterAnswer, ANSWER, "/mqtt/brokerConfig/keepAlive", -1, None),
+    (RegisterAnswer, ANSWER, "/mqtt/brokerConfig/clientIdPrefix", "iot-", None),
+    (RegisterAnswer, ANSWER, "/mqtt/brokerConfig/cleanSession", True, None),
+    (Credentials, CREDENTIALS, "/schema", 2, None),
+    (Credentials, CREDENTIALS, "/caBundle", "", None),
+    (Credentials, CREDENTIALS, "/brokerConfig/host", None, None),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "document", "pointer", "value", "expected"),
+    REFUSED,
+    ids=[f"{case[0].__name__}{case[2]}-{index}" for index, case in enumerate(REFUSED)],
+)
+def test_a_broken_rule_is_refused_at_its_pointer(
+    kind: type, document: Mapping[str, Any], pointer: str, value: object, expected: str | None
+) -> None:
+    with pytest.raises(ContractError) as refused:
+        decode(kind, changed(document, pointer, value), unknown="keep")
+    assert refused.value.pointer == (expected or pointer)
+    assert SECRET not in str(refused.value)
+
+
+def test_a_password_stands_in_for_a_certificate() -> None:
+    mqtt = {**ANSWER["mqtt"], "clientCertificate": None, "password": "p"}  # type: ignore[dict-item]
+    prefixed = changed({**ANSWER, "mqtt": mqtt}, "/mqtt/brokerConfig/clientIdPrefix", "iot-")
+    answer = decode(RegisterAnswer, prefixed, unknown="keep")
+    assert answer.mqtt.password == "p"
+    assert "'p'" not in repr(answer)
+
+
+def test_plain_mqtt_needs_no_ca() -> None:
+    broker = {**BROKER, "protocol": "mqtt", "useTls": False, "caCert": None}
+    plain = {**CREDENTIALS, "brokerConfig": broker}
+    assert decode(Credentials, plain, unknown="keep").broker_config.use_tls is False
+
+
+@pytest.mark.parametrize(
+    ("pointer", "value", "missing"),
+    [
+        ("/keyId", None, ("/keyId",)),
+        ("/challenge", "", ("/challenge",)),
+        ("/signature", None, ("/signature",)),
+        ("/encryptedPayload", None, ("/encryptedPayload",)),
+        ("/encryptedPayload", {}, ("/encryptedPayload",)),
+        ("/encryptedPayload/nonce", "", ("/encryptedPayload/nonce",)),
+        ("/encryptedPayload/wrappedKey", None, ("/encryptedPayload/wrappedKey",)),
+        ("/encryptedPayload/ciphertext", None, ("/encryptedPayload/ciphertext",)),
+        ("/signature", 5, ()),
+    ],
+)
+def test_a_missing_proof_is_told_apart_from_a_broken_one(
+    pointer: str, value: object, missing: tuple[str, ...]
+) -> None:
+    assert missing_proof(changed(REGISTER, pointer, value)) == missing
+
+
+def test_an_empty_body_lacks_every_proof() -> None:
+    assert missing_proof({}) == ("/keyId", "/challenge", "/signature", "/encryptedPayload")
+    assert missing_proof(REGISTER) == ()
