@@ -1,0 +1,86 @@
+"""From nothing to a running site, and a second run that changes nothing."""
+
+from __future__ import annotations
+
+import re
+import stat
+
+from .demo_site import recap
+
+
+def unchanged(output: str) -> bool:
+    hosts = recap(output)
+    return bool(hosts) and all(
+        found["changed"] == found["failed"] == found["unreachable"] == 0 for found in hosts.values()
+    )
+
+
+def snapshot(site):
+    """Return what a run could change: files' times and contents, processes, containers."""
+    ignored = {"log", "docker", "postgres", "registry", "data", "opt"}
+    files = {
+        str(path.relative_to(site.state)): (path.stat().st_mtime_ns, path.stat().st_mode)
+        for path in site.state.rglob("*")
+        if path.is_file() and not ignored & set(path.relative_to(site.state).parts)
+    }
+    return files, set(site.processes()), site.docker("ps", "-aq", "--no-trunc")
+
+
+def test_a_site_is_made_from_nothing(site, devices):
+    made = site.run()
+    assert made.returncode == 0, made.stdout[-6000:]
+    assert all(found["failed"] == 0 for found in recap(made.stdout).values())
+    for device in devices:
+        assert site.containers(device.uuid) == {
+            "web": "running",
+            "sampler": "paused",
+            "report": "exited",
+        } or site.containers(device.uuid) == {
+            "web": "running",
+            "sampler": "paused",
+            "report": "created",
+        }
+    for word in ("billing", "tenant acme", "tenant globex", "device acme-gateway", "Try"):
+        assert word in made.stdout
+    for secret in (site.state / "secrets").iterdir():
+        assert secret.read_text() not in made.stdout
+
+
+def test_a_second_run_changes_nothing(site):
+    second = site.run()
+    assert second.returncode == 0, second.stdout[-6000:]
+    assert unchanged(second.stdout), second.stdout[-6000:]
+
+
+def test_check_mode_says_the_same_and_changes_nothing(site):
+    before = snapshot(site)
+    checked = site.run("--check", "--diff")
+    assert checked.returncode == 0, checked.stdout[-6000:]
+    assert unchanged(checked.stdout), checked.stdout[-6000:]
+    assert snapshot(site) == before
+
+
+def test_no_secret_lies_open(site):
+    """No secret is in an argument list, in a log, or in a file that others can read."""
+    texts = {
+        path.name: path.read_text()
+        for folder in (site.state / "secrets", *site.state.glob("tenants/*/secrets"))
+        for path in folder.iterdir()
+        if path.is_file() and "public" not in path.name
+    }
+    secrets = {text.strip() for text in texts.values() if len(text.strip()) >= 20}
+    assert len(secrets) >= 5
+    commands = "\n".join(site.processes().values())
+    logs = "\n".join(path.read_text(errors="replace") for path in site.state.glob("log/*.log*"))
+    for secret in secrets:
+        assert secret not in commands
+        assert secret not in logs
+    for path in site.state.rglob("*"):
+        if re.search(r"\.key$|key\.pem$|/secrets/|provisioning-key|\.env$", str(path)):
+            assert not path.stat().st_mode & (stat.S_IRWXO | stat.S_IRWXG) or path.is_dir(), path
+
+
+def test_every_process_is_the_sites(site):
+    """Each program runs under the guard, with the site's id, and nothing else carries it."""
+    programs = re.findall(r"^(\S+)\s+RUNNING", site.supervisorctl("status"), re.MULTILINE)
+    assert len(programs) >= 4 + 2 * 6 + 3

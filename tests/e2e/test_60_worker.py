@@ -1,0 +1,69 @@
+"""A tenant's job is done once, by one worker, to the end, whatever happens to workers."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from .demo_site import wait_for
+
+
+def deploy(site, tenant) -> str:
+    answer = site.admin("POST", f"/api/customers/{tenant.id}/deploy", {"reason": "test"})
+    assert answer.status == 202, answer
+    return str(answer.body["job_id"])
+
+
+def job(site, number: str) -> dict:
+    return site.admin("GET", f"/api/admin/jobs/{number}").body
+
+
+def lines(site, number: str) -> list[str]:
+    items = site.admin("GET", f"/api/admin/jobs/{number}/log?limit=1000").body["items"]
+    return [item["line"] for item in items]
+
+
+def children_of_worker(site) -> list[int]:
+    """Return the processes of running deployments."""
+    return [pid for pid, command in site.processes().items() if "tenant_apply" in command]
+
+
+def test_a_job_can_be_followed(site):
+    number = deploy(site, site.tenant("acme"))
+    wait_for(lambda: job(site, number)["status"] == "succeeded", timeout=120)
+    told = "\n".join(lines(site, number))
+    assert "The tenant's API" in told
+    progress = job(site, number)["progress"]
+    assert progress["done"] == progress["total"] > 5
+
+
+@pytest.mark.parametrize("step", [1, 6, 14, 22])
+def test_a_killed_worker(site, step):
+    """The Ansible that it started dies with it; the next worker takes over after the lease."""
+    number = deploy(site, site.tenant("acme"))
+    wait_for(lambda: job(site, number)["progress"].get("done", 0) >= step, timeout=120)
+    os.kill(site.pid("billing-worker"), signal.SIGKILL)
+    wait_for(lambda: not children_of_worker(site), timeout=20)
+    wait_for(lambda: job(site, number)["status"] == "succeeded", timeout=240, step=1)
+    assert job(site, number)["attempt"] == 2
+    assert site.call("GET", f"{site.tenant('acme').url}/health/ready").status == 200
+
+
+def test_a_worker_stopped_past_its_lease(site):
+    """It has lost its job by then: its Ansible is ended, and it does nothing more to the tenant."""
+    number = deploy(site, site.tenant("globex"))
+    wait_for(lambda: job(site, number)["progress"].get("done", 0) >= 3, timeout=120)
+    worker = site.pid("billing-worker")
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        wait_for(lambda: not children_of_worker(site), timeout=60, step=0.5)
+        time.sleep(25)
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    wait_for(lambda: job(site, number)["status"] == "succeeded", timeout=240, step=1)
+    assert job(site, number)["attempt"] == 2
+    fence = site.state / "tenants" / site.tenant("globex").short_id / "fence"
+    assert int(fence.read_text()) == job(site, number)["fence"]
