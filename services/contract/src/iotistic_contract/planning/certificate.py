@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from ..errors import ContractError
-from ..ids import check_uuid
 from .plan import Plan
 
 if TYPE_CHECKING:
@@ -23,22 +22,21 @@ __all__ = [
     "plan",
 ]
 
-Profile = Literal["server", "device", "service"]
-PROFILES = ("server", "device", "service")
+Profile = Literal["server", "client"]
+PROFILES = ("server", "client")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """A wanted certificate.
+    """A wanted certificate in a folder of its own.
 
-    A server has ``names`` and ``addresses``; a device's ``common_name`` is its uuid, a service's
-    its name. It is renewed when fewer than ``renew_before_days`` of its ``days`` are left.
+    A server has ``names`` and ``addresses``; a client's ``common_name`` is a device's uuid or a
+    program's name. It is renewed when fewer than ``renew_before_days`` of its ``days`` are left.
     """
 
     profile: Profile
     common_name: str
-    certificate: str
-    key: str
+    folder: str
     names: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
     key_type: str = "p256"
@@ -52,11 +50,6 @@ class Certificate:
             raise ContractError("/names", "a server needs a name or an address")
         if self.profile != "server" and (self.names or self.addresses):
             raise ContractError("/names", "only a server has names and addresses")
-        if self.profile == "device":
-            try:
-                check_uuid(self.common_name)
-            except ContractError as error:
-                raise error.under("common_name") from None
         if not 0 <= self.renew_before_days < self.days <= 397:
             raise ContractError("/days", "at most 397, and more than renew_before_days")
         for index, address in enumerate(self.addresses):
@@ -82,7 +75,7 @@ class ActualCertificate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActualFiles:
-    """What the two files hold at the time of looking; the key itself is never shown."""
+    """What the folder holds at the time of looking; the key itself is never shown."""
 
     now: datetime
     key: bool = False
@@ -91,9 +84,9 @@ class ActualFiles:
 
 @dataclass(frozen=True, slots=True)
 class CreateKey:
-    """Make a private key at ``path``, mode 0600."""
+    """Make a private key in the folder, mode 0600."""
 
-    path: str
+    folder: str
     key_type: str
 
 
@@ -108,7 +101,7 @@ def plan(actual: ActualFiles, desired: Certificate) -> Plan:
     """Make the key when it is missing, and the certificate when it doesn't serve any more."""
     steps: list[CreateKey | IssueCertificate] = []
     if not actual.key:
-        steps.append(CreateKey(desired.key, desired.key_type))
+        steps.append(CreateKey(desired.folder, desired.key_type))
     if steps or reasons(actual, desired):
         steps.append(IssueCertificate(desired))
     before = _before(actual)
@@ -158,7 +151,7 @@ def _before(actual: ActualFiles) -> dict[str, object]:
 
 def _wanted(desired: Certificate, now: datetime) -> dict[str, object]:
     return {
-        "profile": "server" if desired.profile == "server" else "client",
+        "profile": desired.profile,
         "common_name": desired.common_name,
         "names": sorted(desired.names),
         "addresses": sorted(str(ipaddress.ip_address(text)) for text in desired.addresses),

@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._client import ApiError, Client, quoted
 from ._contract.codec import decode, encode
 from ._contract.errors import ContractError
 from ._contract.ids import check_uuid
-from ._contract.planning.target_state import TargetView, WantedTarget, WriteTargets, views_from
+from ._contract.planning.target_state import ActualTarget, WriteTargets, actual_targets
 from ._contract.target_secrets import plain_secrets, with_hmacs_of
 from ._contract.target_state import Spec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["SCOPE", "TargetStates", "desired_from"]
 
@@ -23,31 +26,27 @@ PAUSE = 0.5
 BATCH = 10_000
 
 
-def desired_from(params: dict[str, Any]) -> tuple[WantedTarget, ...]:
-    """Return the wanted spec of each device; errors point into the task's options."""
+def desired_from(params: dict[str, Any]) -> dict[str, Spec]:
+    """Return the wanted spec of each device, by uuid; errors point into the task's options."""
     if params["uuid"] is not None:
-        return (_target(params),)
-    targets: list[WantedTarget] = []
-    seen: set[str] = set()
+        return dict([_target(params, {})])
+    specs: dict[str, Spec] = {}
     for index, options in enumerate(params["targets"]):
         try:
-            target = _target(options)
-            if target.uuid in seen:
-                raise ContractError("/uuid", f"{target.uuid} is in the list twice")
+            uuid, specs[uuid] = _target(options, specs)
         except ContractError as error:
             raise error.under("targets", index) from None
-        seen.add(target.uuid)
-        targets.append(target)
-    return tuple(targets)
+    return specs
 
 
-def _target(options: dict[str, Any]) -> WantedTarget:
+def _target(options: dict[str, Any], seen: dict[str, Spec]) -> tuple[str, Spec]:
     try:
         uuid = check_uuid(options["uuid"])
     except ContractError as error:
         raise error.under("uuid") from None
-    document = {"apps": options["apps"], "config": options["config"] or {}}
-    return WantedTarget(uuid=uuid, spec=decode(Spec, document))
+    if uuid in seen:
+        raise ContractError("/uuid", f"{uuid} is in the list twice")
+    return uuid, decode(Spec, {"apps": options["apps"], "config": options["config"] or {}})
 
 
 class TargetStates:
@@ -57,40 +56,33 @@ class TargetStates:
         self._tenant = tenant
         self.facts: dict[str, dict[str, Any]] = {}
 
-    def read(
-        self, wanted: tuple[WantedTarget, ...]
-    ) -> tuple[dict[str, TargetView], tuple[WantedTarget, ...]]:
+    def read(self, desired: dict[str, Spec]) -> tuple[dict[str, ActualTarget], dict[str, Spec]]:
         """Return what the tenant has, and what is wanted with each secret's HMAC beside it.
 
         A device that the tenant doesn't know is an error.
         """
         items: dict[str, dict[str, Any]] = {}
-        for start in range(0, len(wanted), BATCH):
-            for item in self._query(wanted[start : start + BATCH]):
-                items[item["uuid"]] = item
-        self._check_known(wanted, items)
+        uuids = list(desired)
+        for start in range(0, len(uuids), BATCH):
+            batch = {uuid: desired[uuid] for uuid in uuids[start : start + BATCH]}
+            items.update((item["uuid"], item) for item in self._query(batch))
+        self._check_known(desired, items)
         self.facts = {uuid: _facts(item) for uuid, item in items.items()}
-        known = (
-            WantedTarget(
-                uuid=target.uuid,
-                spec=with_hmacs_of(target.spec, items[target.uuid].get("secretHmacs") or {}),
-            )
-            for target in wanted
-        )
-        return views_from(items.values()), tuple(known)
+        return actual_targets(items.values()), {
+            uuid: with_hmacs_of(spec, items[uuid].get("secretHmacs") or {})
+            for uuid, spec in desired.items()
+        }
 
-    def _query(self, wanted: tuple[WantedTarget, ...]) -> list[dict[str, Any]]:
-        body: dict[str, Any] = {"uuids": [target.uuid for target in wanted]}
-        secrets = {target.uuid: plain_secrets(target.spec) for target in wanted}
+    def _query(self, desired: dict[str, Spec]) -> list[dict[str, Any]]:
+        body: dict[str, Any] = {"uuids": list(desired)}
+        secrets = {uuid: plain_secrets(spec) for uuid, spec in desired.items()}
         secrets = {uuid: values for uuid, values in secrets.items() if values}
         if secrets:
             body["secrets"] = secrets
         return self._tenant.call("POST", "/api/v1/target-states/query", body).body["items"]
 
-    def _check_known(
-        self, wanted: tuple[WantedTarget, ...], items: dict[str, dict[str, Any]]
-    ) -> None:
-        missing = [target.uuid for target in wanted if target.uuid not in items]
+    def _check_known(self, desired: Iterable[str], items: dict[str, dict[str, Any]]) -> None:
+        missing = [uuid for uuid in desired if uuid not in items]
         if missing:
             more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
             raise ApiError(

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ class Keys:
 
     def __init__(self, folder: Path, now: datetime | None = None) -> None:
         self._store = KeyStore(folder)
-        self._now = now or datetime.now(timezone.utc)
+        self._now = now or datetime.now(UTC)
 
     def read(self) -> ActualKeys:
         """Return when the current key of each kind was made."""

@@ -116,7 +116,7 @@ problem:
 from ..module_utils._argspec import TENANT, ArgumentSpec
 from ..module_utils._client import ApiError, facts, tenant_from
 from ..module_utils._contract.errors import ContractError
-from ..module_utils._contract.planning.target_state import plan_many
+from ..module_utils._contract.planning.target_state import plan
 from ..module_utils.device_target_state import SCOPE, TargetStates, desired_from
 
 SPEC = ArgumentSpec(
@@ -148,14 +148,14 @@ def main() -> None:
     try:
         desired = desired_from(module.params)
         api = TargetStates(tenant_from(module.params, SCOPE, "write target states"))
-        planned = plan_many(*api.read(desired))
+        planned = plan(*api.read(desired))
         if not module.check_mode:
             planned.apply(api)
             if module.params["wait"]:
                 api.await_applied(module.params["wait_timeout"])
     except (ApiError, ContractError) as error:
         module.fail_json(msg=str(error), **facts(error))
-    targets = [api.facts[target.uuid] for target in desired]
+    targets = [api.facts[uuid] for uuid in desired]
     module.exit_json(targets=targets, overrides=list(planned.notes), **planned.result())
 
 

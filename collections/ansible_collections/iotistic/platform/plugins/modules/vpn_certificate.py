@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vpn_certificate
-short_description: A certificate and its key in files
+short_description: A certificate and its key in a folder
 version_added: 0.1.0
 author: The Iotistic founders (@iotistic)
 description:
@@ -16,31 +16,26 @@ description:
     are not what they are to be, or when it was revoked. The key stays.
 options:
   profile:
-    description:
-      - What the certificate is for, a TLS server, a device, or a program that is a client.
+    description: Whether it is for a TLS server or for a client.
     type: str
-    choices: [server, device, service]
+    choices: [server, client]
     required: true
-  authority:
-    description: Folder of the authority that issues it.
+  path:
+    description:
+      - Its folder.
+      - It holds C(key.pem), mode 0600, C(cert.pem), and C(chain.pem), which is the certificate
+        followed by those of its authorities, as servers send it.
     type: path
     required: true
-  signer_socket:
-    description:
-      - Socket of the process that holds the authority's key. When omitted, the key in O(authority)
-        is used.
+  authority:
+    description: Folder of the authority that issues it, whose key is used.
+    type: path
+  signer:
+    description: Socket of the process that holds the authority's key and issues it.
     type: path
   passphrase:
     description: What the key in O(authority) is encrypted with.
     type: str
-  path:
-    description: The file of the certificate, followed by its chain.
-    type: path
-    required: true
-  key_path:
-    description: The file of the private key, mode 0600.
-    type: path
-    required: true
   key_type:
     description: What kind of key is made where there is none.
     type: str
@@ -48,8 +43,8 @@ options:
     default: p256
   common_name:
     description:
-      - A device's uuid, or the name of a V(service). Required for both.
-      - For a V(server), a word for people, V(server) when omitted. It is never a host's name.
+      - Of a V(client), a device's uuid or the name of a program. Required there.
+      - Of a V(server), a word for people, V(server) when omitted. It is never a host's name.
     type: str
   names:
     description: DNS names of a server.
@@ -82,8 +77,7 @@ EXAMPLES = r"""
   iotistic.platform.vpn_certificate:
     profile: server
     authority: /srv/site/pki/platform
-    path: /srv/site/billing/tls/server.pem
-    key_path: /srv/site/billing/tls/server.key
+    path: /srv/site/tls/billing
     addresses:
       - 127.77.0.3
 """
@@ -113,13 +107,11 @@ certificate:
       type: str
 """
 
-from pathlib import Path
-
 from ..module_utils._argspec import ArgumentSpec
 from ..module_utils._contract.errors import ContractError
 from ..module_utils._contract.planning.certificate import plan
 from ..module_utils._requirements import require_cryptography
-from ..module_utils.vpn_certificate import Certificates, desired_from
+from ..module_utils.vpn_certificate import Certificates, desired_from, issuer_from
 
 try:
     from ..module_utils._pki.errors import PkiFault
@@ -128,12 +120,11 @@ except ImportError:
 
 SPEC = ArgumentSpec(
     argument_spec={
-        "profile": {"type": "str", "choices": ["server", "device", "service"], "required": True},
-        "authority": {"type": "path", "required": True},
-        "signer_socket": {"type": "path"},
-        "passphrase": {"type": "str", "no_log": True},
+        "profile": {"type": "str", "choices": ["server", "client"], "required": True},
         "path": {"type": "path", "required": True},
-        "key_path": {"type": "path", "required": True, "no_log": False},
+        "authority": {"type": "path"},
+        "signer": {"type": "path"},
+        "passphrase": {"type": "str", "no_log": True},
         "key_type": {
             "type": "str",
             "choices": ["p256", "ed25519", "rsa2048", "rsa3072"],
@@ -146,11 +137,9 @@ SPEC = ArgumentSpec(
         "days": {"type": "int", "default": 397},
         "renew_before_days": {"type": "int", "default": 132},
     },
-    required_if=(
-        ("profile", "device", ("common_name",)),
-        ("profile", "service", ("common_name",)),
-    ),
-    mutually_exclusive=(("signer_socket", "passphrase"),),
+    required_if=(("profile", "client", ("common_name",)),),
+    required_one_of=(("authority", "signer"),),
+    mutually_exclusive=(("authority", "signer"), ("signer", "passphrase")),
 )
 
 
@@ -158,12 +147,9 @@ def main() -> None:
     """Run the module."""
     module = SPEC.module(supports_check_mode=True)
     require_cryptography(module)
-    options = module.params
     try:
-        desired = desired_from(options)
-        api = Certificates(
-            Path(options["authority"]), options["signer_socket"], options["passphrase"]
-        )
+        desired = desired_from(module.params)
+        api = Certificates(issuer_from(module.params))
         planned = plan(api.read(desired), desired)
         if not module.check_mode:
             planned.apply(api)

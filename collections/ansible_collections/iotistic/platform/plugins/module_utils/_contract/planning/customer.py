@@ -163,13 +163,11 @@ def _reason(actual: ActualCustomer | None, desired: Customer) -> str | None:
 def _standing(actual: ActualCustomer) -> str:
     """Return the deployment's status, or what its status alone doesn't tell."""
     status = actual.deployment_status or "missing"
-    if status not in _SETTLED["present"] | _SETTLED["suspended"]:
+    if status not in _SETTLED["present"]:  # a suspended one is neither healthy nor kept up to date
         return status
     if actual.wanted_hash != actual.applied_hash:
         return "outdated"
-    if status != "suspended" and not actual.healthy:
-        return "unhealthy"
-    return status
+    return status if actual.healthy else "unhealthy"
 
 
 def _shown(actual: ActualCustomer) -> dict[str, object]:
