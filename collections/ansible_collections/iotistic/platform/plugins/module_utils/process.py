@@ -113,11 +113,13 @@ class Wanted:
 
     def _section(self, site, environment):
         guarded = [site.guard, "--env-file", str(environment), "--site", site.id, "--"]
+        if self.user:  # the guard stays who it is: it reads the environment file
+            owner = f"--reuid={self.user} --regid={self.user} --init-groups --pdeathsig=KILL"
+            guarded += ["setpriv", *owner.split(), "--"]
         command = shlex.join([*guarded, *self.command]).replace("%", "%%")
-        user = f"user={self.user}\n" if self.user else ""
         return (
             f"[program:{self.name}]\ncommand={command}\n"
-            f"directory={self.directory or site.state}\n{user}"
+            f"directory={self.directory or site.state}\n"
             "autostart=true\nautorestart=true\nstartsecs=1\nstartretries=20\n"
             "stopsignal=TERM\nstopwaitsecs=25\nredirect_stderr=true\n"
             f"stdout_logfile={site.state}/log/{self.name}.log\n"
