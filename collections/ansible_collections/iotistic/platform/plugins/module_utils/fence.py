@@ -8,7 +8,6 @@ from __future__ import annotations
 import fcntl
 import os
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ._contract.errors import ContractError
@@ -16,6 +15,7 @@ from ._files import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from ._contract.planning.fence import SetFence
 

@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._contract.planning.keypair import ActualKeys, GenerateKeys, Keypairs, RotateKeys
 
@@ -17,6 +16,9 @@ try:
     from ._pki.license_keys import KeyStore
 except ImportError:  # modules tell it, by _requirements.require_cryptography
     KeyStore = None
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["Keys", "desired_from"]
 

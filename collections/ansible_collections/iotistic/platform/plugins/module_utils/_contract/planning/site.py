@@ -8,12 +8,12 @@ from .plan import Plan
 
 __all__ = [
     "ActualSite",
-    "EndProcess",
+    "EndProcesses",
     "EngineObject",
     "Process",
     "RemoveObject",
     "RemovePath",
-    "StopProgram",
+    "StopPrograms",
     "StopSupervisor",
     "Unmount",
     "plan",
@@ -55,10 +55,10 @@ class ActualSite:
 
 
 @dataclass(frozen=True, slots=True)
-class StopProgram:
-    """Have the supervisor stop a program, and wait."""
+class StopPrograms:
+    """Have the supervisor stop these programs, and wait."""
 
-    name: str
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,10 @@ class StopSupervisor:
 
 
 @dataclass(frozen=True, slots=True)
-class EndProcess:
-    """End a process, by force when it doesn't leave."""
+class EndProcesses:
+    """End these processes, by force when they don't leave."""
 
-    process: Process
+    processes: tuple[Process, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class RemovePath:
     path: str
 
 
-Step = StopProgram | StopSupervisor | EndProcess | RemoveObject | Unmount | RemovePath
+Step = StopPrograms | StopSupervisor | EndProcesses | RemoveObject | Unmount | RemovePath
 ORDER = ("container", "network", "volume")
 
 
@@ -107,7 +107,7 @@ def plan(actual: ActualSite) -> Plan:
     the one that marks the site at the very end, so that a run cut short can be repeated.
     """
     steps: tuple[Step, ...] = (
-        *(StopProgram(name) for name in actual.programs),
+        *((StopPrograms(actual.programs),) if actual.programs else ()),
         *(
             RemoveObject(target)
             for kind in ORDER
@@ -115,7 +115,7 @@ def plan(actual: ActualSite) -> Plan:
             if target.kind == kind
         ),
         *(StopSupervisor(process) for process in actual.supervisors),
-        *(EndProcess(process) for process in actual.processes),
+        *((EndProcesses(actual.processes),) if actual.processes else ()),
         *(Unmount(path) for path in sorted(actual.mounts, reverse=True)),
         *(RemovePath(path) for path in actual.paths),
     )
