@@ -35,7 +35,6 @@ class Container:
     service_id: str
     config_hash: str
     image_id: str
-    image_digest: str | None = None
     state: EngineState
     exit_code: int | None = None
     health: str | None = None
@@ -48,13 +47,15 @@ class Container:
 class World:
     """All that the engine holds of this device.
 
-    ``images`` maps references to image ids and ``networks`` names to ids. ``fresh_images`` were
+    ``images`` maps references to image ids, ``digests`` those to what registries call them, and
+    ``networks`` names to ids. ``fresh_images`` were
     pulled since the target came; ``held_images`` and ``held_services`` are those whose last try
     failed: they wait for their next one, and nothing is asked for them.
     """
 
     containers: tuple[Container, ...] = ()
     images: Mapping[str, str] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
     networks: Mapping[str, str] = field(default_factory=dict)
     volumes: frozenset[str] = frozenset()
     fresh_images: frozenset[str] = frozenset()

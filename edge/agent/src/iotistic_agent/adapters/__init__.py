@@ -1,0 +1,1 @@
+"""What the agent reaches the world through: engine, cloud, broker, disk."""

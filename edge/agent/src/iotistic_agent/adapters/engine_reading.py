@@ -1,0 +1,61 @@
+"""The engine's raw JSON as values; pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from iotistic_contract.planning.container_target import CONFIG_HASH
+from iotistic_contract.planning.containers import Container, EngineState
+
+__all__ = ["EVENTS_THAT_MATTER", "container_from", "digest_of"]
+
+EVENTS_THAT_MATTER = frozenset(
+    {"create", "start", "restart", "die", "stop", "pause", "unpause", "destroy", "rename", "update"}
+)
+
+
+def container_from(inspected: Mapping[str, Any]) -> Container:
+    """Return the container out of ``GET /containers/{id}/json``."""
+    config, state = inspected["Config"], inspected["State"]
+    labels = config.get("Labels") or {}
+    health = (state.get("Health") or {}).get("Status")
+    return Container(
+        id=inspected["Id"],
+        name=inspected["Name"].lstrip("/"),
+        service_id=labels.get("iotistic.service-id", ""),
+        config_hash=labels.get(CONFIG_HASH, ""),
+        image_id=inspected["Image"],
+        state=_state(state["Status"]),
+        exit_code=state.get("ExitCode"),
+        health=None if health in (None, "none") else health,
+        error=state.get("Error") or None,
+        networks=_networks(inspected),
+        ports=_ports(inspected["HostConfig"].get("PortBindings") or {}),
+    )
+
+
+def digest_of(image: Mapping[str, Any]) -> str | None:
+    """Return the digest that a registry knows the image by, out of ``GET /images/{name}/json``."""
+    known = image.get("RepoDigests") or []
+    return str(known[0]).partition("@")[2] or None if known else None
+
+
+def _state(word: str) -> EngineState:
+    """Take a word that isn't known for one that we wait for the end of."""
+    try:
+        return EngineState(word)
+    except ValueError:
+        return EngineState.RESTARTING
+
+
+def _networks(inspected: Mapping[str, Any]) -> dict[str, str]:
+    connected = (inspected.get("NetworkSettings") or {}).get("Networks") or {}
+    return {name: (entry or {}).get("NetworkID") or "" for name, entry in connected.items()}
+
+
+def _ports(bindings: Mapping[str, Any]) -> frozenset[str]:
+    """Return ``ip:port/protocol`` as was asked for, whether or not the container is up."""
+    return frozenset(
+        f"{each.get('HostIp') or ''}:{each.get('HostPort')}/{inside.partition('/')[2] or 'tcp'}"
+        for inside, listed in bindings.items()
+        for each in listed or ()
+    )

@@ -1,0 +1,75 @@
+"""HTTP over a unix socket, as the container engine speaks it."""
+
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from pathlib import Path
+from typing import Any
+
+from iotistic_agent.faults import EngineFault
+
+__all__ = ["UnixHttp"]
+
+_QUICK = 60.0
+
+
+class _UnixConnection(HTTPConnection):
+    """A connection to the socket at ``path``."""
+
+    def __init__(self, path: Path, timeout: float | None) -> None:
+        super().__init__("localhost", timeout=timeout or _QUICK)
+        self._path = path
+        self._limit = timeout
+
+    def connect(self) -> None:
+        """Connect to the unix socket."""
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self._limit)
+        self.sock.connect(str(self._path))
+
+
+class UnixHttp:
+    """JSON requests to one unix socket; a new connection each, so any thread may call."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def call(
+        self, method: str, target: str, body: object = None, timeout: float = _QUICK
+    ) -> tuple[int, Any]:
+        """Return status and JSON body (None when empty); EngineFault when nobody answers."""
+        with self.open(method, target, body, timeout) as answer:
+            content = answer.read()
+        try:
+            return answer.status, json.loads(content) if content else None
+        except ValueError:
+            return answer.status, {"message": content[:500].decode("utf-8", "replace")}
+
+    def lines(
+        self, method: str, target: str, timeout: float | None
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield status and object for each line of a JSON stream."""
+        with self.open(method, target, None, timeout) as answer:
+            for line in answer:
+                if line.strip():
+                    yield answer.status, json.loads(line)
+
+    @contextmanager
+    def open(
+        self, method: str, target: str, body: object, timeout: float | None
+    ) -> Iterator[HTTPResponse]:
+        """Send one request; the answer can be read until the block ends."""
+        connection = _UnixConnection(self._path, timeout)
+        try:
+            if body is None:
+                connection.request(method, target)
+            else:
+                headers = {"Content-Type": "application/json"}
+                connection.request(method, target, json.dumps(body).encode(), headers)
+            yield connection.getresponse()
+        except (OSError, HTTPException, ValueError) as exc:
+            raise EngineFault("engine", f"no answer at {self._path}: {exc or type(exc)}") from None
+        finally:
+            connection.close()

@@ -1,0 +1,1 @@
+"""The loops of the agent, one async function each."""

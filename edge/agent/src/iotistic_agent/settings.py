@@ -1,0 +1,109 @@
+"""The environment of the agent, read once."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from iotistic_contract.errors import ContractError
+from iotistic_contract.ids import check_uuid
+from iotistic_contract.provisioning import ProvisioningString
+
+from .faults import SettingsRefused
+
+__all__ = ["Settings", "from_environment"]
+
+_SOCKET_PATH_BYTES = 107
+_LEVELS = ("debug", "info", "warning", "error")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the agent was told at its start; intervals in milliseconds."""
+
+    state_dir: Path
+    engine_socket: Path
+    policy_file: Path
+    provisioning: ProvisioningString | None = field(default=None, repr=False)
+    api_endpoint: str | None = None
+    ca_file: Path | None = None
+    device_uuid: str | None = None
+    device_name: str | None = None
+    device_type: str | None = None
+    device_address: str | None = None
+    site: str | None = None
+    poll_interval_ms: int | None = None
+    report_interval_ms: int = 60_000
+    log_level: str = "info"
+
+
+def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings; SettingsRefused names the variable that is wrong."""
+    given = os.environ if environment is None else environment  # noqa: TID251 -- this is the place
+    words = {name: text.strip() for name, text in given.items() if text.strip()}
+    return Settings(
+        state_dir=Path(words.get("STATE_DIR", "/var/lib/iotistic")),
+        engine_socket=_socket(words.get("DOCKER_HOST", "unix:///var/run/docker.sock")),
+        policy_file=Path(words.get("POLICY_FILE", "/etc/iotistic/policy.json")),
+        provisioning=_provisioning(words),
+        api_endpoint=words.get("CLOUD_API_ENDPOINT") or words.get("CLOUD_API_URL"),
+        ca_file=Path(words["CA_FILE"]) if "CA_FILE" in words else None,
+        device_uuid=_uuid(words.get("DEVICE_UUID")),
+        device_name=words.get("DEVICE_NAME"),
+        device_type=words.get("DEVICE_TYPE"),
+        device_address=words.get("DEVICE_ADDRESS"),
+        site=words.get("IOTISTIC_SITE"),
+        poll_interval_ms=_interval(words, "POLL_INTERVAL_MS"),
+        report_interval_ms=_interval(words, "REPORT_INTERVAL_MS") or 60_000,
+        log_level=_level(words.get("LOG_LEVEL", "info")),
+    )
+
+
+def _socket(text: str) -> Path:
+    path = text.removeprefix("unix://")
+    if not text.startswith("unix:///"):
+        raise SettingsRefused(f"DOCKER_HOST: only unix:///path is taken, not {text!r}")
+    if len(path.encode()) > _SOCKET_PATH_BYTES:
+        raise SettingsRefused(f"DOCKER_HOST: a socket's path has at most 107 bytes: {path}")
+    return Path(path)
+
+
+def _provisioning(words: Mapping[str, str]) -> ProvisioningString | None:
+    """Read the string from PROVISIONING_API_KEY_FILE, else from PROVISIONING_API_KEY."""
+    name, text = "PROVISIONING_API_KEY", words.get("PROVISIONING_API_KEY")
+    if "PROVISIONING_API_KEY_FILE" in words:
+        name, path = "PROVISIONING_API_KEY_FILE", Path(words["PROVISIONING_API_KEY_FILE"])
+        if not path.exists():
+            return None
+        try:
+            text = path.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError) as exc:
+            raise SettingsRefused(f"{name}: can't read {path}: {type(exc).__name__}") from None
+    if not text:
+        return None
+    try:
+        return ProvisioningString.parse(text)
+    except ContractError as exc:
+        raise SettingsRefused(f"{name}: {exc}") from None
+
+
+def _uuid(text: str | None) -> str | None:
+    try:
+        return None if text is None else check_uuid(text)
+    except ContractError as exc:
+        raise SettingsRefused(f"DEVICE_UUID: {exc}") from None
+
+
+def _interval(words: Mapping[str, str], name: str) -> int | None:
+    text = words.get(name)
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or not 100 <= int(text) <= 86_400_000:
+        raise SettingsRefused(f"{name}: from 100 to 86400000 milliseconds, not {text!r}")
+    return int(text)
+
+
+def _level(text: str) -> str:
+    if text.lower() not in _LEVELS:
+        raise SettingsRefused(f"LOG_LEVEL: one of {', '.join(_LEVELS)}, not {text!r}")
+    return text.lower()
