@@ -52,6 +52,9 @@ class VerificationKey:
             wanted = "RSA" if self.purpose is Purpose.LICENSE else "Ed25519"
             raise KeyRefused("key_type", f"a key for {self.purpose} tokens is {wanted}")
 
+    def __hash__(self) -> int:
+        return hash((self.purpose, self.kid))
+
     @cached_property
     def kid(self) -> str:
         """The RFC 7638 thumbprint."""

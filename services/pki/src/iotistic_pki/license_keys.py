@@ -6,6 +6,7 @@ the public keys that stay listed, and `seq`, which rises with every change of th
 
 import json
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -87,8 +88,7 @@ class KeyStore:
 
     def generate(self, purpose: Purpose, now: datetime) -> bool:
         """Make current and next where there are none; False when there are, and nothing changes."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with exclusive(self._folder / "lock"):
+        with self._alone():
             state = self._state()
             if purpose in state.slots:
                 return False
@@ -103,7 +103,7 @@ class KeyStore:
         A compromised current key leaves set and signers at once and its file is erased; `last`
         then stays. KeyRefused before `generate`.
         """
-        with exclusive(self._folder / "lock"):
+        with self._alone():
             state = self._state()
             before = state.slots.get(purpose)
             if before is None:
@@ -126,7 +126,7 @@ class KeyStore:
 
         Returns whether the set changed.
         """
-        with exclusive(self._folder / "lock"):
+        with self._alone():
             state = self._state()
             keep = set(named) | _held(state)
             listed = {kid: key for kid, key in state.listed.items() if kid in keep}
@@ -154,6 +154,10 @@ class KeyStore:
         signers = [self._private(kid) for kid in slots.held] if slots else []
         keys = KeySet(keys=tuple(state.listed.values()), seq=state.seq)
         return signed_jwks(keys, signers, int(now.timestamp()))
+
+    def _alone(self) -> AbstractContextManager[None]:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return exclusive(self._folder / "lock")
 
     def _made(self, purpose: Purpose) -> VerificationKey:
         private = self._make_key(_KINDS[purpose])
