@@ -65,8 +65,9 @@ def _float(text: str) -> float:
 
 def _check_depth(value: object) -> None:
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
-        level = [child for parent in level for _, child in _children(parent)]
+    for _ in range(MAX_DEPTH):
+        children = (child for parent in level for _, child in _children(parent))
+        level = [child for child in children if isinstance(child, dict | list)]
         if not level:
             return
     raise MalformedJson(f"deeper than {MAX_DEPTH} levels")

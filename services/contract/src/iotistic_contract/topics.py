@@ -56,7 +56,7 @@ TOPICS: Mapping[str, Topic] = {
 }
 
 
-def topic(name: str, uuid: str, **parts: str) -> str:
+def topic(name: str, uuid: str, /, **parts: str) -> str:
     """Return the topic ``name`` of device ``uuid``; ``parts`` are service, name or id."""
     for key, part in parts.items():
         try:
