@@ -1,0 +1,1 @@
+"""Benchmarks: figures beside a bar. They decide no test, and no test times anything."""
