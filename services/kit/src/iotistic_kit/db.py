@@ -21,6 +21,7 @@ _DEFAULTS = {
     "keepalives_interval": "5",
     "keepalives_count": "3",
     "tcp_user_timeout": "20000",
+    "options": "-c idle_in_transaction_session_timeout=20000",
 }
 
 

@@ -182,6 +182,14 @@ class WorkQueue:
         row = await self._held(job, statements.HEARTBEAT, {"lease": self.lease})
         return bool(row)
 
+    async def require(self, job: Job, connection: Connection) -> None:
+        """Raise ``LeaseLostError`` unless ``job`` is held, and stays so to the transaction's end.
+
+        For an effect in this database: what a worker that was stopped past its lease still does
+        after it woke is rolled back.
+        """
+        await self._held(job, statements.REQUIRE, {}, connection)
+
     async def finish(
         self,
         job: Job,

@@ -57,6 +57,8 @@ HEARTBEAT = SQL("""
     UPDATE work SET lease_until = now() + %(lease)s WHERE {}
     RETURNING cancel_requested""").format(_HELD)
 
+REQUIRE = SQL("SELECT true FROM work WHERE {} FOR SHARE").format(_HELD)
+
 # The key is free again: another job of it may be claimed.
 _TELL = SQL("LATERAL (SELECT pg_notify('work_ready', done.kind)) AS told")
 

@@ -163,7 +163,7 @@ class _Watch:
         while True:
             self._reap()
             if self._code is not None:
-                return _LEFTOVER_PATIENCE
+                return min(self._grace, _LEFTOVER_PATIENCE)
             if self._must_end():
                 return 0
             poller.poll(max(0.0, self._longest_wait()) * 1000)
