@@ -18,6 +18,7 @@ from iotistic_contract.planning.target_state import (
     WriteTargets,
     actual_targets,
     plan,
+    spec_reader,
 )
 from iotistic_contract.target_secrets import map_secrets, plain_secrets, with_hmacs_of
 from iotistic_contract.target_state import Secret, ServiceState, Spec
@@ -108,6 +109,7 @@ def test_a_first_write_then_nothing(build: Callable[..., Spec]) -> None:
     first = plan(api.read(), wanted)
     assert first.changed
     assert first.before == {ONE: {}, TWO: {}}
+    assert list(encode(first.steps[0])["targets"][1]) == ["uuid", "specRevision", "spec"]
     assert first.after == {uuid: encode(spec) for uuid, spec in wanted.items()}
     first.apply(api)
     assert api.calls == 1
@@ -135,6 +137,20 @@ def test_only_what_differs_is_written_and_shown(build: Callable[..., Spec]) -> N
     assert decode(Spec, body["targets"][0]["spec"]) == build()
     assert '"state": "stopped"' in planned.diff["before"]
     assert '"state": "running"' in planned.diff["after"]
+
+
+def test_devices_that_change_alike_are_shown_once(build: Callable[..., Spec]) -> None:
+    api = MemoryTargets(
+        ActualTarget(uuid=ONE, spec=build("stopped"), spec_revision=3),
+        ActualTarget(uuid=TWO, spec=build("stopped"), spec_revision=8),
+    )
+    read = spec_reader()
+    wanted = {uuid: read(encode(build())) for uuid in (ONE, TWO)}
+    planned = plan(api.read(), wanted)
+    assert planned.before == {f"{ONE}, {TWO}": encode(build("stopped"))}
+    assert planned.after == {f"{ONE}, {TWO}": encode(build())}
+    planned.apply(api)
+    assert not plan(api.read(), wanted).changed
 
 
 def test_the_same_said_otherwise_changes_nothing(build: Callable[..., Spec]) -> None:
