@@ -1,0 +1,154 @@
+"""The routes of this API, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from iotistic_kit.app import ServiceApp
+from iotistic_kit.errors import Problem
+from iotistic_kit.openapi import check_routes
+from iotistic_kit.problems import answer
+from iotistic_pki.errors import (
+    KeyRefused,
+    PkiFault,
+    ProvisioningRefused,
+    RequestRefused,
+    SignerRefused,
+    SignerUnavailable,
+)
+from iotistic_tenant_api.resources.platform import (
+    Anchors,
+    Description,
+    LicenseChecks,
+    Licenses,
+    Revocations,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from falcon.asgi import Request, Response
+
+    from iotistic_kit.auth import Authenticator
+    from iotistic_kit.health import Health
+    from iotistic_kit.metrics import Metrics
+    from iotistic_tenant_api.resources.device_side import (
+        DeviceCertificateRenewals,
+        DeviceCredentials,
+        DeviceKeyRotations,
+        DeviceReleases,
+        DeviceReports,
+        DeviceStates,
+    )
+    from iotistic_tenant_api.resources.people_side import (
+        CurrentStates,
+        Devices,
+        PollRequests,
+        ProvisioningKeys,
+    )
+    from iotistic_tenant_api.resources.provisioning import KeyExchanges, Registrations
+    from iotistic_tenant_api.resources.target_states import (
+        BulkTargetStates,
+        Overrides,
+        TargetQueries,
+        TargetStates,
+    )
+
+__all__ = ["Resources", "create_app"]
+
+_log = structlog.get_logger("iotistic_tenant_api.app")
+_DEVICE = "/api/v1/device/{uuid}"
+_DEVICES = "/api/v1/devices"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resources:
+    """Everything that answers."""
+
+    key_exchanges: KeyExchanges
+    registrations: Registrations
+    provisioning_keys: ProvisioningKeys
+    device_states: DeviceStates
+    device_reports: DeviceReports
+    device_key_rotations: DeviceKeyRotations
+    device_certificate_renewals: DeviceCertificateRenewals
+    device_credentials: DeviceCredentials
+    device_releases: DeviceReleases
+    devices: Devices
+    current_states: CurrentStates
+    poll_requests: PollRequests
+    target_states: TargetStates
+    bulk_target_states: BulkTargetStates
+    target_queries: TargetQueries
+    overrides: Overrides
+    licenses: Licenses
+    license_checks: LicenseChecks
+    anchors: Anchors
+    revocations: Revocations
+    health: Health
+    metrics: Metrics
+
+
+def create_app(
+    resources: Resources,
+    *,
+    authenticators: Sequence[Authenticator],
+    middleware: Iterable[object] = (),
+) -> ServiceApp:
+    """Return the application; it raises when a route isn't documented and guarded."""
+    app = ServiceApp(authenticators=authenticators, middleware=middleware)
+    _add_device_side(app, resources)
+    _add_people_side(app, resources)
+    app.add_route("/api/license", resources.licenses)
+    app.add_route("/api/license/verify", resources.license_checks)
+    app.add_route("/ca.pem", resources.anchors)
+    app.add_route("/crl.pem", resources.revocations)
+    app.add_route("/openapi.json", Description(app))
+    resources.health.add_to(app)
+    resources.metrics.add_to(app)
+    app.add_error_handler(PkiFault, _refused)
+    check_routes(app)
+    return app
+
+
+def _add_device_side(app: ServiceApp, resources: Resources) -> None:
+    app.add_route("/api/provisioning/v2/key-exchange", resources.key_exchanges)
+    app.add_route("/api/provisioning/v2/register", resources.registrations)
+    app.add_route("/api/v1/device/state", resources.device_reports)
+    app.add_route(f"{_DEVICE}/state", resources.device_states)
+    app.add_route(f"{_DEVICE}/rotate-key", resources.device_key_rotations)
+    app.add_route(f"{_DEVICE}/certificates", resources.device_certificate_renewals)
+    app.add_route(f"{_DEVICE}/credentials", resources.device_credentials)
+    app.add_route(f"{_DEVICE}/release", resources.device_releases)
+
+
+def _add_people_side(app: ServiceApp, resources: Resources) -> None:
+    app.add_route("/api/provisioning-keys", resources.provisioning_keys)
+    app.add_route("/api/provisioning-keys/{key_id}", resources.provisioning_keys, suffix="one")
+    app.add_route(_DEVICES, resources.devices)
+    app.add_route(f"{_DEVICES}/{{uuid}}", resources.devices, suffix="one")
+    app.add_route(f"{_DEVICES}/{{uuid}}/target-state", resources.target_states)
+    app.add_route(f"{_DEVICES}/{{uuid}}/overrides", resources.overrides)
+    app.add_route(f"{_DEVICES}/{{uuid}}/current-state", resources.current_states)
+    app.add_route(f"{_DEVICES}/{{uuid}}/poll-now", resources.poll_requests)
+    app.add_route("/api/v1/target-states", resources.bulk_target_states)
+    app.add_route("/api/v1/target-states/query", resources.target_queries)
+
+
+async def _refused(req: Request, resp: Response, fault: PkiFault, _params: object) -> None:
+    match fault:
+        case ProvisioningRefused():
+            problem = Problem(fault.status, fault.reason, fault.detail)
+        case KeyRefused() | RequestRefused():
+            code = "key_type" if fault.reason == "key_type" else "invalid"
+            problem = Problem(422, code, fault.detail)
+        case SignerUnavailable() | SignerRefused():
+            detail = "certificates can't be issued now; try again"
+            problem = Problem(503, "unavailable", detail, headers={"Retry-After": "5"})
+        case _:
+            problem = Problem(500, "internal", "an unexpected fault; it is in the log")
+    _log.warning("request_refused_by_pki", reason=fault.reason, status=problem.status)
+    answer(req, resp, problem)

@@ -1,0 +1,1 @@
+"""What the tenant API decides: values and pure functions, no I/O."""

@@ -1,0 +1,42 @@
+"""The key files of a tenant that its API makes for itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iotistic_kit.errors import StopError
+from iotistic_pki.keys import KeyKind, new_key, write_private
+from iotistic_pki.wrapping import ProvisioningKeys
+from iotistic_tenant_api.security.data_key import make_data_key
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from iotistic_tenant_api.settings import TenantSettings
+
+__all__ = ["make_missing_keys"]
+
+
+def make_missing_keys(settings: TenantSettings, now: datetime, *, first_run: bool) -> list[str]:
+    """Make the keys that aren't there yet, and return the files' paths.
+
+    The data key is made at the first migration only: later, its loss would hide behind a new one.
+    """
+    made: list[str] = []
+    current = settings.provisioning_keys_dir / "current.pem"
+    if not current.exists():
+        ProvisioningKeys.ensure(settings.provisioning_keys_dir, now)
+        made.append(str(settings.provisioning_keys_dir))
+    if not settings.order_key_file.exists():
+        settings.order_key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(settings.order_key_file, new_key(KeyKind.ED25519))
+        made.append(str(settings.order_key_file))
+    if not settings.data_key_file.exists():
+        if not first_run:
+            raise StopError(
+                f"the data key {settings.data_key_file} is gone, and the database may hold secrets"
+                " under it: restore it from a backup"
+            )
+        make_data_key(settings.data_key_file)
+        made.append(str(settings.data_key_file))
+    return made

@@ -1,0 +1,88 @@
+"""The license as the gates of this worker see it: verified once, then held."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iotistic_contract.license import (
+    Access,
+    LicenseStatus,
+    check_feature_access,
+    license_status,
+)
+from iotistic_contract.plans import PLANS, TRIAL_PLAN
+from iotistic_tenant_api.domain.errors import Refused
+from iotistic_tenant_api.security.billing import Installed, Seeds, read_installed
+
+if TYPE_CHECKING:
+    from iotistic_kit.clock import Clock
+    from iotistic_kit.db import Database
+    from iotistic_tenant_api.live.held import Held
+
+__all__ = ["Licensing"]
+
+SUBJECT = "license"
+
+
+class Licensing:
+    """Answers whether people may write, by the license in force."""
+
+    def __init__(
+        self,
+        database: Database,
+        held: Held[Installed],
+        clock: Clock,
+        seeds: Seeds,
+        customer_id: str,
+    ) -> None:
+        self._database = database
+        self._held = held
+        self._clock = clock
+        self._seeds = seeds
+        self.customer_id = customer_id
+
+    async def installed(self) -> Installed:
+        """Return the license in force, from memory while nobody said that it changed."""
+        found = await self._held.get(SUBJECT, self._read, lambda _: SUBJECT)
+        return found if found is not None else await self._read()
+
+    async def status(self) -> LicenseStatus:
+        """Return the license's state now."""
+        installed = await self.installed()
+        now, seen = self._clock.now(), installed.seen.highest
+        return license_status(installed.license, now, revoked=installed.revoked, highest_seen=seen)
+
+    async def require(self, feature: str | None = None, used: int | None = None) -> None:
+        """Refuse a write by people with 402 or 403 when the license doesn't allow it now."""
+        installed = await self.installed()
+        access = check_feature_access(
+            installed.license,
+            feature,
+            self._clock.now(),
+            used=used,
+            revoked=installed.revoked,
+            highest_seen=installed.seen.highest,
+        )
+        if not access.allowed:
+            raise _refusal(access)
+
+    async def max_devices(self) -> int | None:
+        """Return how many devices may be registered, in whatever state the license is.
+
+        Without any license it is the smallest plan's number: a missing license never bricks a
+        device, and never lets in any number of them.
+        """
+        license_ = (await self.installed()).license
+        limits = PLANS[TRIAL_PLAN].limits if license_ is None else license_.limits
+        return limits.max_devices
+
+    async def _read(self) -> Installed:
+        async with self._database.connection() as connection:
+            return await read_installed(
+                connection, self._seeds, self.customer_id, self._clock.now()
+            )
+
+
+def _refusal(access: Access) -> Refused:
+    facts = {name: value for name, value in access.members().items() if name != "code"}
+    return Refused(access.status, str(access.code), access.detail, **facts)

@@ -1,0 +1,213 @@
+"""The only place that builds things: one worker of this API."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import structlog
+from cryptography import x509
+
+from iotistic_kit import logs
+from iotistic_kit.clock import Clock, SystemClock
+from iotistic_kit.db import Database
+from iotistic_kit.errors import StopError
+from iotistic_kit.health import Health
+from iotistic_kit.lifespan import Lifespan
+from iotistic_kit.metrics import Metrics
+from iotistic_kit.settings import read_settings
+from iotistic_pki.keys import checked_public, read_private, spki_sha256
+from iotistic_pki.orders import order_jwk
+from iotistic_pki.signer_client import SignerClient
+from iotistic_tenant_api.app import Resources, create_app
+from iotistic_tenant_api.domain.site import Site
+from iotistic_tenant_api.live.checks import Configuration, SchedulerHeartbeat
+from iotistic_tenant_api.live.held import Held, Listening
+from iotistic_tenant_api.live.last_seen import LastSeen
+from iotistic_tenant_api.live.licensing import Licensing
+from iotistic_tenant_api.live.measures import Measures
+from iotistic_tenant_api.live.news import News
+from iotistic_tenant_api.resources import (
+    device_side,
+    people_side,
+    platform,
+    provisioning,
+    target_states,
+)
+from iotistic_tenant_api.resources.access import READ
+from iotistic_tenant_api.security.billing import Seeds
+from iotistic_tenant_api.security.certificates import DeviceCertificates
+from iotistic_tenant_api.security.data_key import SecretStore, read_data_key
+from iotistic_tenant_api.security.devices import DeviceAuthenticator, DeviceKeys
+from iotistic_tenant_api.security.provisioning import ProvisioningKeyFolder
+from iotistic_tenant_api.security.services import ServiceAuthenticator
+from iotistic_tenant_api.settings import TenantSettings
+from iotistic_tenant_api.usecases.keep_devices import DeviceDesk, KeyDesk, StringForm
+from iotistic_tenant_api.usecases.read_state import ReadState
+from iotistic_tenant_api.usecases.register_device import RegisterDevice
+from iotistic_tenant_api.usecases.signed_calls import ReleaseDevice, RenewCertificate, RotateKey
+from iotistic_tenant_api.usecases.take_report import TakeReport
+from iotistic_tenant_api.usecases.write_targets import OverrideServices, WriteTargets
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from iotistic_kit.app import ServiceApp
+
+__all__ = ["Worker", "anchors", "app", "seeds_of", "site_of"]
+
+FLUSH_SECONDS = 5.0
+_log = structlog.get_logger("iotistic_tenant_api")
+
+
+def app() -> ServiceApp:
+    """Return the application as the environment describes it; granian calls this."""
+    settings = read_settings(TenantSettings)
+    logs.configure("tenant-api", settings.log_level)
+    return Worker(settings, SystemClock()).app()
+
+
+class Worker:
+    """Everything that one worker process holds."""
+
+    def __init__(self, settings: TenantSettings, clock: Clock) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.database = Database(settings.conninfo, name="tenant-api")
+        self.listening = Listening()
+        self.news = News(
+            listening=self.listening,
+            keys=Held(clock, self.listening),
+            etags=Held(clock, self.listening),
+            license=Held(clock, self.listening),
+        )
+        self.last_seen = LastSeen(clock, self.database)
+        self.licensing = Licensing(
+            self.database, self.news.license, clock, seeds_of(settings), settings.customer_id
+        )
+        self.device_keys = DeviceKeys(self.database, self.news.keys, clock)
+        self.listener = self.news.listener(self.database.conninfo)
+
+    def app(self) -> ServiceApp:
+        """Return the application with its background loops."""
+        lifespan = Lifespan(
+            [self.database], {"listener": self.listener.run, "last_seen": self._flush_forever}
+        )
+        return create_app(
+            self._resources(),
+            authenticators=[
+                DeviceAuthenticator(self.device_keys, self.last_seen),
+                ServiceAuthenticator(self.licensing, self.clock),
+            ],
+            middleware=[lifespan],
+        )
+
+    def _resources(self) -> Resources:
+        settings, database, clock = self.settings, self.database, self.clock
+        site, pins = site_of(settings), anchors(settings)
+        certificates = DeviceCertificates(SignerClient(settings.signer_socket))
+        secrets = SecretStore(read_data_key(settings.data_key_file))
+        keys = ProvisioningKeyFolder(settings.provisioning_keys_dir)
+        register = RegisterDevice(
+            database=database,
+            keys=keys,
+            certificates=certificates,
+            licensing=self.licensing,
+            site=site,
+            clock=clock,
+        )
+        desk = DeviceDesk(database, self.licensing, clock)
+        form = _string_form(settings.public_url, next(iter(pins)))
+        write = WriteTargets(database, secrets, self.licensing, clock)
+        poll_interval = settings.minimum_poll_interval_ms
+        return Resources(
+            key_exchanges=provisioning.KeyExchanges(keys, database, clock),
+            registrations=provisioning.Registrations(register, settings.trusted_proxy),
+            provisioning_keys=people_side.ProvisioningKeys(
+                database, KeyDesk(database, self.licensing, form, clock)
+            ),
+            device_states=device_side.DeviceStates(
+                ReadState(database, self.news.etags, secrets), site, poll_interval
+            ),
+            device_reports=device_side.DeviceReports(TakeReport(database, clock), site),
+            device_key_rotations=device_side.DeviceKeyRotations(RotateKey(database, clock)),
+            device_certificate_renewals=device_side.DeviceCertificateRenewals(
+                RenewCertificate(database, certificates, clock)
+            ),
+            device_credentials=device_side.DeviceCredentials(site),
+            device_releases=device_side.DeviceReleases(
+                ReleaseDevice(database, clock), self.device_keys
+            ),
+            devices=people_side.Devices(database, desk, clock),
+            current_states=people_side.CurrentStates(database, clock),
+            poll_requests=people_side.PollRequests(desk),
+            target_states=target_states.TargetStates(database, write),
+            bulk_target_states=target_states.BulkTargetStates(write),
+            target_queries=target_states.TargetQueries(database, secrets),
+            overrides=target_states.Overrides(OverrideServices(database, self.licensing, clock)),
+            licenses=platform.Licenses(self.licensing, database),
+            license_checks=platform.LicenseChecks(self.licensing, clock),
+            anchors=platform.Anchors(pins),
+            revocations=platform.Revocations(settings.crl_file),
+            health=Health(self._checks()),
+            metrics=Metrics([Measures(database, self.licensing, clock).read], READ),
+        )
+
+    def _checks(self) -> Mapping[str, Any]:
+        checks = {
+            "database": self.database.check,
+            "listener": self.news.check,
+            "scheduler": SchedulerHeartbeat(self.database, self.clock).check,
+        }
+        if self.settings.deployment_manifest is not None:
+            checks["configuration"] = Configuration(self.settings.deployment_manifest).check
+        return checks
+
+    async def _flush_forever(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            try:
+                await self.last_seen.flush()
+            except Exception as error:  # noqa: BLE001 - the loop's guard
+                _log.warning("last_seen_not_stored", error=type(error).__name__)
+
+
+def seeds_of(settings: TenantSettings) -> Seeds:
+    """Return billing's public keys and the first license; StopError without a key to trust."""
+    seeds = Seeds.of(settings)
+    if seeds is None:
+        raise StopError("set LICENSE_PUBLIC_KEY_FILE to billing's public license key")
+    return seeds
+
+
+def anchors(settings: TenantSettings) -> dict[str, str]:
+    """Return the tenant's CA certificates by pin, newest first; StopError without them."""
+    found = {}
+    for path in (settings.tenant_ca_file, *settings.former_ca_files):
+        try:
+            text = path.read_bytes()
+            certificate = x509.load_pem_x509_certificate(text)
+        except (OSError, ValueError):
+            raise StopError(f"no readable CA certificate in {path}") from None
+        pin = spki_sha256(checked_public(certificate.public_key()))
+        found[pin] = text.decode("ascii")
+    return found
+
+
+def site_of(settings: TenantSettings) -> Site:
+    """Return where this tenant answers."""
+    return Site(
+        customer_id=settings.customer_id,
+        public_url=settings.public_url,
+        mqtt_host=settings.mqtt_host,
+        mqtt_port=settings.mqtt_port,
+        ca_certificates=tuple(anchors(settings).values()),
+        order_public_keys=(order_jwk(read_private(settings.order_key_file)),),
+    )
+
+
+def _string_form(public_url: str, pin: str) -> StringForm:
+    parts = urlsplit(public_url)
+    default = 443 if parts.scheme == "https" else 80
+    return StringForm(host=parts.hostname or "", port=parts.port or default, pin=pin)

@@ -1,0 +1,1 @@
+"""Credentials: who calls, and with which keys this service speaks."""

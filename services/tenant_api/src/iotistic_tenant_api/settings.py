@@ -1,0 +1,48 @@
+"""What this service is told by its environment, read once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field, SecretStr
+
+from iotistic_kit.settings import ServiceSettings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["TenantSettings"]
+
+
+class TenantSettings(ServiceSettings):
+    """Settings of one tenant's API, scheduler and housekeeping."""
+
+    port: Annotated[int, Field(ge=0, le=65535)] = 3002
+    workers: Annotated[int, Field(ge=1, le=64)] = 2
+    customer_id: Annotated[str, Field(min_length=1)]
+    public_url: Annotated[str, Field(pattern=r"^https?://[^/]+$")]
+    trusted_proxy: str = ""
+    """Address of the proxy whose X-Forwarded-For is believed; none unless told."""
+
+    license_public_key: SecretStr | None = None
+    service_public_key: SecretStr | None = None
+    iotistic_license_key: SecretStr | None = None
+
+    tenant_ca_file: Path
+    former_ca_files: tuple[Path, ...] = ()
+    """CAs of before, newest first, that some device or string may still name."""
+    signer_socket: Path
+    crl_file: Path
+    provisioning_keys_dir: Path
+    order_key_file: Path
+    data_key_file: Path
+    deployment_manifest: Path | None = None
+
+    mqtt_host: str
+    mqtt_port: Annotated[int, Field(ge=1, le=65535)] = 8883
+    mqtt_client_cert_file: Path | None = None
+    mqtt_client_key_file: Path | None = None
+    mqtt_pid_file: Path | None = None
+
+    minimum_poll_interval_ms: Annotated[int, Field(ge=100)] = 1_000
+    license_check_interval_s: Annotated[int, Field(ge=1)] = 3_600

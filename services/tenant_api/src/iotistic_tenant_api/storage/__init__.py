@@ -1,0 +1,1 @@
+"""PostgreSQL by hand: one class per subject, each over the connection of its use case."""

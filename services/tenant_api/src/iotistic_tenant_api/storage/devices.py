@@ -1,0 +1,177 @@
+"""Devices as people see them, and as a registration finds them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from psycopg import sql
+from psycopg.rows import class_row, dict_row
+from psycopg.types.json import Jsonb
+
+from iotistic_tenant_api.domain.registration import DeviceOnFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from iotistic_tenant_api.storage.connection import Connection
+
+__all__ = ["PostgresDevices"]
+
+_VIEW = """uuid::text AS uuid, name, device_type, fleet, tags, registered_at, reregister_until,
+           mac_address, os_version, agent_version, poll_interval_ms, last_seen_at, created_at"""
+
+
+class PostgresDevices:
+    """Devices by uuid; removed ones are found by registrations only."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def lock(self, uuid: str) -> DeviceOnFile | None:
+        """Return what is known of a uuid and keep it (also an unknown one) until the end."""
+        await self._connection.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", (uuid,)
+        )
+        async with self._connection.cursor(row_factory=class_row(DeviceOnFile)) as cursor:
+            await cursor.execute(
+                """SELECT uuid::text AS uuid, fleet, public_key, registered_at, reregister_until,
+                          deleted_at
+                   FROM devices WHERE uuid = %s FOR NO KEY UPDATE""",
+                (uuid,),
+            )
+            return await cursor.fetchone()
+
+    async def count_registered(self) -> int:
+        """Return how many of the plan's devices are used, and keep others from counting."""
+        await self._connection.execute("SELECT pg_advisory_xact_lock(hashtext('plan devices'))")
+        cursor = await self._connection.execute(
+            """SELECT count(*) FROM devices
+               WHERE registered_at IS NOT NULL AND deleted_at IS NULL"""
+        )
+        row = await cursor.fetchone()
+        return int(row[0]) if row else 0
+
+    async def beyond(self, limit: int) -> set[str]:
+        """Return the registered devices past the first `limit`, in order of registration."""
+        cursor = await self._connection.execute(
+            """SELECT uuid::text FROM devices
+               WHERE registered_at IS NOT NULL AND deleted_at IS NULL
+               ORDER BY registered_at, uuid OFFSET %s""",
+            (limit,),
+        )
+        return {uuid for (uuid,) in await cursor.fetchall()}
+
+    async def describe(self, device: Mapping[str, Any], at: datetime) -> bool:
+        """Add a device that is to register; False when the uuid is taken.
+
+        A uuid that was removed starts anew, without the key it had.
+        """
+        cursor = await self._connection.execute(
+            """INSERT INTO devices (uuid, name, device_type, fleet, tags, created_at)
+               VALUES (%(uuid)s, %(name)s, %(device_type)s, %(fleet)s, %(tags)s, %(at)s)
+               ON CONFLICT (uuid) DO UPDATE SET name = excluded.name,
+                   device_type = excluded.device_type, fleet = excluded.fleet,
+                   tags = excluded.tags, created_at = excluded.created_at, deleted_at = NULL,
+                   public_key = NULL, registered_at = NULL, released_at = NULL,
+                   newest_registration = NULL, reregister_until = NULL, last_seen_at = NULL
+               WHERE devices.deleted_at IS NOT NULL""",
+            {**device, "tags": Jsonb(device["tags"]), "at": at},
+        )
+        return cursor.rowcount == 1
+
+    async def view(self, uuid: str) -> dict[str, Any] | None:
+        """Return what people see of a device."""
+        async with self._connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(
+                f"SELECT {_VIEW} FROM devices WHERE uuid = %s AND deleted_at IS NULL",  # noqa: S608
+                (uuid,),
+            )
+            return await cursor.fetchone()
+
+    async def page(self, after: str, limit: int) -> list[dict[str, Any]]:
+        """Return up to `limit` devices whose uuid follows `after`, by uuid."""
+        async with self._connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(
+                f"""SELECT {_VIEW} FROM devices WHERE uuid > %s AND deleted_at IS NULL
+                    ORDER BY uuid LIMIT %s""",  # noqa: S608 - constant
+                (after, limit),
+            )
+            return await cursor.fetchall()
+
+    async def change(self, uuid: str, changes: Mapping[str, Any]) -> None:
+        """Set those of name, device_type, fleet, tags, reregister_until that `changes` has."""
+        columns = ("name", "device_type", "fleet", "tags", "reregister_until")
+        wanted = [name for name in columns if name in changes]
+        values = {name: changes[name] for name in wanted} | {"uuid": uuid}
+        if "tags" in values:
+            values["tags"] = Jsonb(values["tags"])
+        assignments = sql.SQL(", ").join(
+            sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name))
+            for name in wanted
+        )
+        statement = sql.SQL("UPDATE devices SET {} WHERE uuid = %(uuid)s AND deleted_at IS NULL")
+        await self._connection.execute(statement.format(assignments), values)
+
+    async def remove(self, uuid: str, at: datetime) -> bool:
+        """Mark a device as removed; its target goes, its uuid stays known."""
+        cursor = await self._connection.execute(
+            """UPDATE devices SET deleted_at = %s, public_key = NULL, reregister_until = NULL
+               WHERE uuid = %s AND deleted_at IS NULL""",
+            (at, uuid),
+        )
+        if cursor.rowcount == 0:
+            return False
+        for statement in (
+            "DELETE FROM poll_requests WHERE device_uuid = %s",
+            "DELETE FROM device_target_state WHERE device_uuid = %s",
+            "DELETE FROM device_current_state WHERE device_uuid = %s",
+            "DELETE FROM device_target_state_history WHERE device_uuid = %s",
+        ):
+            await self._connection.execute(statement, (uuid,))
+        return True
+
+    async def present(self, uuids: Iterable[str]) -> set[str]:
+        """Return those of `uuids` that are devices here."""
+        cursor = await self._connection.execute(
+            "SELECT uuid::text FROM devices WHERE uuid = ANY(%s::uuid[]) AND deleted_at IS NULL",
+            (list(uuids),),
+        )
+        return {uuid for (uuid,) in await cursor.fetchall()}
+
+    async def saw(self, times: Mapping[str, datetime]) -> None:
+        """Store signs of life of many devices in one statement."""
+        await self._connection.execute(
+            """UPDATE devices SET last_seen_at = greatest(devices.last_seen_at, seen.at)
+               FROM unnest(%s::uuid[], %s::timestamptz[]) AS seen (uuid, at)
+               WHERE devices.uuid = seen.uuid""",
+            (sorted(times), [times[uuid] for uuid in sorted(times)]),
+        )
+
+    async def ask_to_poll(self, uuids: Iterable[str], at: datetime) -> None:
+        """Have the scheduler tell these devices to poll."""
+        await self._connection.execute(
+            """INSERT INTO poll_requests (device_uuid, asked_at)
+               SELECT uuid, %s FROM unnest(%s::uuid[]) AS wanted (uuid) ORDER BY uuid
+               ON CONFLICT (device_uuid) DO UPDATE SET asked_at = excluded.asked_at""",
+            (at, list(uuids)),
+        )
+
+    async def poll_requests(self, limit: int) -> list[tuple[str, datetime]]:
+        """Return (uuid, asked at) of devices that are to be told, first come first."""
+        cursor = await self._connection.execute(
+            """SELECT device_uuid::text, asked_at FROM poll_requests
+               ORDER BY asked_at, device_uuid LIMIT %s""",
+            (limit,),
+        )
+        return [(uuid, asked_at) for uuid, asked_at in await cursor.fetchall()]
+
+    async def told_to_poll(self, wishes: Iterable[tuple[str, datetime]]) -> None:
+        """Drop the wishes that were met; one that was renewed meanwhile stays."""
+        met = list(wishes)
+        await self._connection.execute(
+            """DELETE FROM poll_requests
+               USING unnest(%s::uuid[], %s::timestamptz[]) AS met (uuid, at)
+               WHERE device_uuid = met.uuid AND asked_at <= met.at""",
+            ([uuid for uuid, _ in met], [at for _, at in met]),
+        )

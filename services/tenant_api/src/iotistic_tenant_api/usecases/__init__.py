@@ -1,0 +1,1 @@
+"""What this API does, one verb each: read, decide, store, tell the others."""

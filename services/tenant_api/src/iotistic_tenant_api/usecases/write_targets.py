@@ -1,0 +1,130 @@
+"""Write specs and overrides: read and lock, decide, store, tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from iotistic_contract.errors import ContractError
+from iotistic_tenant_api.domain.documents import spec_of
+from iotistic_tenant_api.domain.errors import Refused
+from iotistic_tenant_api.domain.targets import Target, check_revision, override, write
+from iotistic_tenant_api.storage.devices import PostgresDevices
+from iotistic_tenant_api.storage.targets import PostgresTargets
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from iotistic_kit.clock import Clock
+    from iotistic_kit.db import Database
+    from iotistic_tenant_api.live.licensing import Licensing
+    from iotistic_tenant_api.security.data_key import SecretStore
+    from iotistic_tenant_api.storage.connection import Connection
+
+__all__ = ["OverrideServices", "SpecWrite", "WriteTargets"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpecWrite:
+    """One device's new spec, to be written over revision `revision`; `pointer` is for errors."""
+
+    uuid: str
+    revision: int
+    spec: Mapping[str, Any]
+    pointer: tuple[str | int, ...] = ()
+
+
+class WriteTargets:
+    """Put specs in force: all of them or none."""
+
+    def __init__(
+        self, database: Database, secrets: SecretStore, licensing: Licensing, clock: Clock
+    ) -> None:
+        self._database = database
+        self._secrets = secrets
+        self._licensing = licensing
+        self._clock = clock
+
+    async def __call__(self, writes: Sequence[SpecWrite], *, by: str) -> list[Target]:
+        """Return the targets after the write, in the order of `writes`."""
+        _check_unique(writes)
+        await self._licensing.require()
+        limit = await self._licensing.max_devices()
+        async with self._database.transaction() as connection:
+            targets = PostgresTargets(connection)
+            held = await targets.get([write.uuid for write in writes], lock=True)
+            await _check_plan(connection, limit, held)
+            written = [self._written(one, held.get(one.uuid)) for one in writes]
+            changed = [target for target in written if target is not held[target.uuid]]
+            if changed:
+                await targets.put(changed, by=by)
+                await _ask_to_poll(connection, held, changed)
+        return written
+
+    def _written(self, one: SpecWrite, target: Target | None) -> Target:
+        if target is None:
+            raise Refused(404, "not_found", f"no device {one.uuid} is known here")
+        check_revision(target, one.revision)
+        try:
+            spec = spec_of(one.spec)
+            document, secrets = self._secrets.protect(one.uuid, spec, target.secrets)
+        except ContractError as error:
+            raise error.under(*one.pointer) from None
+        return write(target, document, secrets, self._clock.now())
+
+
+class OverrideServices:
+    """Set or drop a person's start, stop or pause of services."""
+
+    def __init__(self, database: Database, licensing: Licensing, clock: Clock) -> None:
+        self._database = database
+        self._licensing = licensing
+        self._clock = clock
+
+    async def __call__(self, uuid: str, patch: Mapping[str, Any], *, by: str) -> Target:
+        """Return the target with the overrides in force."""
+        await self._licensing.require()
+        limit = await self._licensing.max_devices()
+        async with self._database.transaction() as connection:
+            targets = PostgresTargets(connection)
+            held = await targets.get([uuid], lock=True)
+            if uuid not in held:
+                raise Refused(404, "not_found", f"no device {uuid} is known here")
+            await _check_plan(connection, limit, held)
+            changed = override(held[uuid], patch, self._clock.now())
+            if changed is not held[uuid]:
+                await targets.put([changed], by=by)
+                await _ask_to_poll(connection, held, [changed])
+        return changed
+
+
+def _check_unique(writes: Sequence[SpecWrite]) -> None:
+    seen: set[str] = set()
+    for one in writes:
+        if one.uuid in seen:
+            raise ContractError("uuid", "stands twice in one write").under(*one.pointer[:-1])
+        seen.add(one.uuid)
+
+
+async def _check_plan(
+    connection: Connection, limit: int | None, targets: Mapping[str, Target]
+) -> None:
+    """Refuse deploys to devices past the plan's number, which keep polling and reporting."""
+    if limit is None:
+        return
+    devices = PostgresDevices(connection)
+    excess = (await devices.beyond(limit)) & targets.keys()
+    if excess:
+        raise Refused(
+            403, "limit_reached", f"the plan is for {limit} devices; {min(excess)} is one too many",
+            feature="maxDevices", limit=limit, used=await devices.count_registered(), of="plan",
+        )  # fmt: skip
+
+
+async def _ask_to_poll(
+    connection: Connection, held: Mapping[str, Target], changed: Sequence[Target]
+) -> None:
+    newer = [target for target in changed if target.version != held[target.uuid].version]
+    if newer:
+        uuids = [target.uuid for target in newer]
+        await PostgresDevices(connection).ask_to_poll(uuids, newer[0].changed_at)
