@@ -9,7 +9,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from iotistic_contract.codec import b64u_decode, b64u_encode
 from iotistic_pki.errors import KeyRefused, TokenRefused
 from iotistic_pki.jws import sign_compact
-from iotistic_pki.key_sets import public_from_jwk
 from iotistic_pki.keys import jwk, new_key, public_pem
 from iotistic_pki.tokens import (
     KeySet,
@@ -23,6 +22,7 @@ from iotistic_pki.tokens import (
     verify_revocations,
     verify_signed_jwks,
 )
+from iotistic_pki.verification_keys import public_from_jwk
 
 
 def license_keys(*private):

@@ -14,7 +14,6 @@ from iotistic_contract.codec import b64u_decode, b64u_encode
 from iotistic_contract.license import License
 from iotistic_pki.errors import KeyRefused, TokenRefused
 from iotistic_pki.jws import sign_compact
-from iotistic_pki.key_sets import public_from_jwk
 from iotistic_pki.keys import jwk, new_key, public_pem, thumbprint
 from iotistic_pki.tokens import (
     KeySet,
@@ -27,6 +26,7 @@ from iotistic_pki.tokens import (
     verify_license,
     verify_service_token,
 )
+from iotistic_pki.verification_keys import public_from_jwk
 
 CUSTOMER, OTHER_CUSTOMER = "cust_" + "a1" * 16, "cust_" + "b2" * 16
 

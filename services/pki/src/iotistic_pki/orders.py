@@ -10,8 +10,8 @@ from iotistic_contract.orders import ALGORITHM, TYPE, Order
 
 from .errors import KeyRefused, TokenRefused
 from .jws import parse_compact, sign_compact
-from .key_sets import public_from_jwk
 from .keys import PrivateKey, PublicKey, jwk, thumbprint
+from .verification_keys import public_from_jwk
 
 __all__ = [
     "ORDER_KEYS_TYPE",
