@@ -148,7 +148,7 @@ class DockerEngine:
         status, answer = self._call("GET", f"/images/{quote(image, safe='/:@')}/json")
         return answer if status == 200 else None
 
-    def _labelled(self, path: str) -> Any:  # noqa: ANN401 -- the engine's JSON
+    def _labelled(self, path: str) -> Any:
         return self._get(path, filters=json.dumps({"label": [self._label]}))
 
     def _create_network(self, name: str) -> None:
@@ -195,7 +195,7 @@ class DockerEngine:
         type_: str = "engine",
         timeout: float = 60.0,
         gone_is_fine: bool = False,
-    ) -> Any:  # noqa: ANN401 -- the engine's JSON
+    ) -> Any:
         """Send one request; what is there already (304), or gone as wanted, is done."""
         status, answer = self._http.call(method, self._path(path), body, timeout)
         if status < 400 or (gone_is_fine and status == 404):
@@ -203,7 +203,7 @@ class DockerEngine:
         kind = Overtaken if status in (404, 409) and type_ == "engine" else EngineFault
         raise kind(type_, _message(answer))
 
-    def _get(self, path: str, **query: str) -> Any:  # noqa: ANN401 -- the engine's JSON
+    def _get(self, path: str, **query: str) -> Any:
         status, answer = self._http.call("GET", self._path(path, **query))
         if status != 200:
             raise EngineFault("engine", f"GET {path}: {_message(answer)}")

@@ -155,17 +155,21 @@ class Store:
             )
             self._set("etag", target.etag)
 
-    def commit(self, etag: str) -> None:
-        """Make the candidate with this ETag the committed target, and that the previous one."""
+    def commit(self, etag: str) -> bool:
+        """Make the candidate the committed target, and that the previous one.
+
+        False, and nothing is done, when the candidate's ETag is another one, or there is none.
+        """
         with self._transaction() as database:
             found = database.execute(
                 "SELECT 1 FROM target_state WHERE slot = 'candidate' AND etag = ?", (etag,)
             ).fetchone()
             if found is None:
-                return
+                return False
             database.execute("DELETE FROM target_state WHERE slot = 'previous'")
             database.execute("UPDATE target_state SET slot = 'previous' WHERE slot = 'committed'")
             database.execute("UPDATE target_state SET slot = 'committed' WHERE slot = 'candidate'")
+        return True
 
     def etag(self) -> str | None:
         """Return the ETag of the last answer that was stored."""

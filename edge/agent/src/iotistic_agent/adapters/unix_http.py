@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
@@ -49,7 +49,7 @@ class UnixHttp:
 
     def lines(
         self, method: str, target: str, timeout: float | None
-    ) -> Iterator[tuple[int, dict[str, Any]]]:
+    ) -> Generator[tuple[int, dict[str, Any]]]:
         """Yield status and object for each line of a JSON stream."""
         with self.open(method, target, None, timeout) as answer:
             for line in answer:
@@ -70,6 +70,6 @@ class UnixHttp:
                 connection.request(method, target, json.dumps(body).encode(), headers)
             yield connection.getresponse()
         except (OSError, HTTPException, ValueError) as exc:
-            raise EngineFault("engine", f"no answer at {self._path}: {exc or type(exc)}") from None
+            raise EngineFault("engine", f"no answer at {self._path}: {exc}") from None
         finally:
             connection.close()

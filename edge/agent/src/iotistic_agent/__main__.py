@@ -1,0 +1,31 @@
+"""``iotistic-agent``: runs until it is told to stop."""
+
+import asyncio
+import sys
+
+from iotistic_agent.faults import SettingsRefused, StoreFault
+from iotistic_agent.logs import Component, configure, log
+from iotistic_agent.runtime import run
+from iotistic_agent.settings import from_environment
+
+__all__ = ["main"]
+
+
+def main() -> int:
+    """Run the agent; 0 after SIGTERM, 2 when it can't start as told, 1 when a loop ended."""
+    configure("info")
+    try:
+        settings = from_environment()
+        configure(settings.log_level)
+        asyncio.run(run(settings))
+    except (SettingsRefused, StoreFault) as exc:
+        log(Component.AGENT).error("not_started", extra={"reason": str(exc)})
+        return 2
+    except ExceptionGroup as group:
+        log(Component.AGENT).error("ended", extra={"reason": str(group.exceptions[0])})
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""The tenant's broker: last will, status, and the word "poll now"."""
+
+import json
+import ssl
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from iotistic_agent.adapters.cloud import verified_by
+from iotistic_agent.logs import Component, log
+from iotistic_agent.registration import Registration
+from iotistic_contract.topics import MAX_PAYLOAD
+from iotistic_pki.files import write_atomic
+
+__all__ = ["Broker"]
+
+SESSION_SECONDS = 7 * 86_400
+LONGEST_RECONNECT = 60
+UNSUPPORTED_VERSION = 132
+
+
+class Broker:
+    """One connection, kept up by a thread of its own; callbacks come from that thread.
+
+    MQTT 5 with a session of seven days; 3.1.1 with a kept session where the broker speaks no 5.
+    """
+
+    def __init__(
+        self,
+        registration: Registration,
+        key_file: Path,
+        on_subscribed: Callable[[], None],
+        on_lost: Callable[[], None],
+        on_update: Callable[[], None],
+    ) -> None:
+        self._registration = registration
+        self._config = registration.mqtt.broker_config
+        self._topics = registration.mqtt.topics
+        self._key_file = key_file
+        self._on_subscribed = on_subscribed
+        self._on_lost = on_lost
+        self._on_update = on_update
+        self._client = self._made(MQTTProtocolVersion.MQTTv5)
+
+    def start(self) -> None:
+        """Connect, and again whenever the connection is lost, until ``stop``."""
+        if not self._config.verify_certificate:
+            log(Component.MQTT).warning("verify_certificate_false_ignored")
+        self._client.loop_start()
+        if self._client.protocol == MQTTProtocolVersion.MQTTv5:
+            kept = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            kept.SessionExpiryInterval = SESSION_SECONDS
+            self._client.connect_async(
+                self._config.host,
+                self._config.port,
+                self._config.keep_alive,
+                clean_start=False,
+                properties=kept,
+            )
+        else:
+            self._client.connect_async(
+                self._config.host, self._config.port, self._config.keep_alive
+            )
+
+    def stop(self) -> None:
+        """Say goodbye and end the thread."""
+        if self._client.is_connected():
+            goodbye = self._client.publish(
+                self._topics["status"], b'{"online": false}', qos=1, retain=True
+            )
+            goodbye.wait_for_publish(2.0)
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def publish_state(self, body: Mapping[str, object]) -> None:
+        """Send a copy of a report to subscribers; it may be lost."""
+        content = json.dumps(body).encode()
+        if self._client.is_connected() and len(content) <= MAX_PAYLOAD:
+            self._client.publish(self._topics["state"], content, qos=1)
+
+    def _made(self, protocol: MQTTProtocolVersion) -> mqtt.Client:
+        v5 = protocol == MQTTProtocolVersion.MQTTv5
+        client = mqtt.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._registration.uuid,
+            clean_session=None if v5 else False,
+            protocol=protocol,
+        )
+        client.username_pw_set(self._registration.mqtt.username, self._registration.mqtt.password)
+        client.will_set(self._topics["status"], b'{"online": false}', qos=1, retain=True)
+        client.reconnect_delay_set(1, LONGEST_RECONNECT)
+        if self._config.use_tls:
+            client.tls_set_context(self._context())
+        client.on_connect = self._connected
+        client.on_subscribe = self._subscribed
+        client.on_disconnect = self._lost
+        client.on_message = self._received
+        return client
+
+    def _context(self) -> ssl.SSLContext:
+        """Return a context with the answer's CA and, when there is one, our certificate."""
+        context = verified_by(self._config.ca_cert)
+        certificate = self._registration.mqtt.client_certificate
+        if certificate is not None:
+            file = self._key_file.with_name("client.pem")
+            write_atomic(file, certificate.encode("ascii"), 0o600)
+            context.load_cert_chain(file, self._key_file)
+        return context
+
+    def _connected(self, client: mqtt.Client, *parts: Any) -> None:
+        reason = parts[2]
+        if reason.is_failure:
+            log(Component.MQTT).warning("broker_refused", extra={"reason": str(reason)})
+            return
+        log(Component.MQTT).info("broker_connected")
+        client.publish(self._topics["status"], b'{"online": true}', qos=1, retain=True)
+        client.subscribe(self._topics["update"], qos=1)
+
+    def _subscribed(self, _client: mqtt.Client, *parts: Any) -> None:
+        reasons = parts[2]
+        if any(reason.is_failure for reason in reasons):
+            log(Component.MQTT).warning("subscription_refused")
+            return
+        self._on_subscribed()
+
+    def _lost(self, _client: mqtt.Client, *parts: Any) -> None:
+        log(Component.MQTT).info("broker_lost", extra={"reason": str(parts[2])})
+        self._on_lost()
+
+    def _received(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
+        """Take any message on ``update`` for "poll now"; its content is ignored."""
+        if message.topic == self._topics["update"]:
+            self._on_update()

@@ -1,0 +1,40 @@
+"""How it stands with the cloud, as all loops see it."""
+
+from iotistic_agent.logs import Component, log
+
+__all__ = ["Link"]
+
+DEGRADED_AFTER, OFFLINE_AFTER = 2, 3
+LAN_INTERVAL, METERED_INTERVAL = 900.0, 21_600.0
+
+
+class Link:
+    """Counts calls that failed one after another, and knows whether the broker tells of changes."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self.state = "online"
+        self.subscribed = False
+
+    def succeeded(self) -> None:
+        """Note a call that was answered."""
+        self._failures = 0
+        self._become("online", None)
+
+    def failed(self, why: str) -> None:
+        """Note a call that wasn't."""
+        self._failures += 1
+        if self._failures >= OFFLINE_AFTER:
+            self._become("offline", why)
+        elif self._failures >= DEGRADED_AFTER:
+            self._become("degraded", why)
+
+    def _become(self, state: str, why: str | None) -> None:
+        if state != self.state:
+            self.state = state
+            log(Component.SYNC).info(f"connection_{state}", extra={"reason": why} if why else {})
+
+
+def profile_interval(profile: str | None) -> float:
+    """Return the seconds between polls while the broker tells of changes."""
+    return METERED_INTERVAL if profile == "metered" else LAN_INTERVAL

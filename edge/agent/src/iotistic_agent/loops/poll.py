@@ -1,0 +1,115 @@
+"""Asks the cloud for the target."""
+
+import asyncio
+from collections.abc import Callable
+
+from iotistic_agent.adapters.cloud import Answer, Cloud
+from iotistic_agent.adapters.store import Store, StoredTarget
+from iotistic_agent.backoff import CLOUD
+from iotistic_agent.faults import CloudUnavailable, Refused, Unauthorized
+from iotistic_agent.link import Link, profile_interval
+from iotistic_agent.logs import Component, log
+from iotistic_agent.signals import Bell
+from iotistic_contract.device_target import read_target
+from iotistic_contract.errors import ContractError
+
+__all__ = ["poll", "poll_interval", "taken"]
+
+DEFAULT_INTERVAL_MS = 30_000
+
+
+async def poll(  # noqa: PLR0913 -- what it uses
+    *,
+    cloud: Cloud,
+    path: str,
+    store: Store,
+    own_interval_ms: int | None,
+    link: Link,
+    bell: Bell,
+    reconcile: Bell,
+    random: Callable[[], float],
+) -> None:
+    """Keep the stored target the newest one; ring ``reconcile`` when another one came.
+
+    Polls at its interval, when ``bell`` rings (the broker says so), and after failures with
+    back-off. Unauthorized ends it.
+    """
+    backoff = CLOUD
+    while True:
+        etag = store.etag()
+        headers = {} if etag is None else {"If-None-Match": etag}
+        try:
+            answer = await asyncio.to_thread(cloud.call, "GET", path, None, headers)
+            _keep_interval(store, answer)
+            if taken(store, answer):
+                reconcile.ring()
+        except Unauthorized:
+            raise
+        except (CloudUnavailable, Refused) as exc:
+            backoff = backoff.failed()
+            link.failed(str(exc))
+            wait = max(backoff.wait(random), getattr(exc, "wait", None) or 0.0)
+            log(Component.SYNC).warning("poll_failed", extra={"reason": str(exc), "next_in": wait})
+            await asyncio.sleep(wait)
+            continue
+        backoff = backoff.reset()
+        link.succeeded()
+        await bell.wait(poll_interval(store, own_interval_ms, link) / 1000)
+
+
+def taken(store: Store, answer: Answer) -> bool:
+    """Store the target in ``answer`` durably; tell whether there is another one to apply.
+
+    CloudUnavailable when the answer can't be taken at all (no ETag, no JSON). A document of
+    another shape is kept as failed, and the old target stays.
+    """
+    if answer.status == 304:
+        return False
+    etag = answer.headers.get("etag")
+    if not etag:
+        raise CloudUnavailable("a target without an ETag")
+    if etag == store.etag():
+        return False
+    document = answer.json()
+    try:
+        reading = read_target(document)
+    except ContractError as exc:
+        log(Component.SYNC).error("target_refused", extra={"etag": etag, "reason": str(exc)})
+        store.keep_candidate(_failed(etag, document, str(exc)))
+        return True
+    if reading.target.apps is None:
+        store.keep_etag(etag)
+        return False
+    for pointer in reading.ignored:
+        log(Component.SYNC).warning("config_ignored", extra={"pointer": pointer})
+    assert isinstance(document, dict)  # noqa: S101 -- read_target has said so
+    version = reading.target.version
+    store.keep_candidate(StoredTarget(etag=etag, version=version, document=document))
+    log(Component.SYNC).info("target-state-changed", extra={"version": version, "etag": etag})
+    return True
+
+
+def poll_interval(store: Store, own_interval_ms: int | None, link: Link) -> int:
+    """Return the milliseconds to the next poll: header, config, environment, default, link."""
+    stored = store.target()
+    config = (stored.document.get("config") or {}) if stored else {}
+    settings = config.get("settings") or {} if isinstance(config, dict) else {}
+    wanted = settings.get("pollIntervalMs") if isinstance(settings, dict) else None
+    own = wanted if type(wanted) is int else own_interval_ms or DEFAULT_INTERVAL_MS
+    interval = max(store.poll_interval(), own)
+    if link.subscribed:
+        interval = max(interval, int(profile_interval(config.get("linkProfile")) * 1000))
+    return interval
+
+
+def _failed(etag: str, document: object, why: str) -> StoredTarget:
+    body = document if isinstance(document, dict) else {}
+    version = body.get("version")
+    known = version if type(version) is int and 0 <= version < 2**53 else 0
+    return StoredTarget(etag=etag, version=known, document=body, failure=why)
+
+
+def _keep_interval(store: Store, answer: Answer) -> None:
+    text = answer.headers.get("x-poll-interval-ms", "")
+    if text.isascii() and text.isdigit() and int(text) <= 86_400_000:
+        store.keep_poll_interval(int(text))

@@ -1,0 +1,198 @@
+"""Builds the agent out of its parts, and runs its loops."""
+
+import asyncio
+import random
+import signal
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
+from urllib.parse import urlsplit
+
+from iotistic_agent.adapters.broker import Broker
+from iotistic_agent.adapters.cloud import Cloud, Pace, verified_by
+from iotistic_agent.adapters.engine import DockerEngine
+from iotistic_agent.adapters.host import local_ip, mac_address, os_version
+from iotistic_agent.adapters.keys import DeviceKeys, device_keys
+from iotistic_agent.adapters.store import Store
+from iotistic_agent.faults import SettingsRefused
+from iotistic_agent.link import Link
+from iotistic_agent.logs import Component, log
+from iotistic_agent.loops.broker import hold_broker, on_loop
+from iotistic_agent.loops.guard import guarded
+from iotistic_agent.loops.online import online
+from iotistic_agent.loops.poll import poll, poll_interval
+from iotistic_agent.loops.reconcile import reconcile
+from iotistic_agent.loops.report import report
+from iotistic_agent.loops.watch import watch
+from iotistic_agent.provisioning import Identity, register
+from iotistic_agent.registration import Registration
+from iotistic_agent.reporting import sections_of
+from iotistic_agent.retries import Retries
+from iotistic_agent.sealed import reveal_with
+from iotistic_agent.settings import Settings
+from iotistic_agent.signals import Bell, Board
+from iotistic_agent.workshop import Pulls, Workshop
+from iotistic_contract.planning.container_body import Device
+
+__all__ = ["run"]
+
+AGENT_VERSION = version("iotistic-agent")
+RECONCILE_SECONDS = 30.0
+_chance = random.SystemRandom().random
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def run(settings: Settings) -> None:
+    """Run the agent until SIGTERM or SIGINT."""
+    settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    store = Store.open(settings.state_dir / "device.sqlite", _now)
+    try:
+        agent = Agent(settings, store)
+        task = asyncio.create_task(agent.run())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        with suppress(asyncio.CancelledError):
+            await task
+    finally:
+        store.close()
+
+
+def _begin(group: asyncio.TaskGroup, name: str, loop: Callable[[], Awaitable[None]]) -> None:
+    group.create_task(guarded(name, loop, _chance), name=name)
+
+
+def _ring(loop: asyncio.AbstractEventLoop, bell: Bell) -> None:
+    """Ring from another thread."""
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(bell.ring)
+
+
+class Agent:
+    """All parts of one device's agent."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self._settings = settings
+        self._store = store
+        self._uuid = store.uuid(settings.device_uuid, lambda: str(uuid.uuid4()))
+        self._keys: DeviceKeys = device_keys(settings.state_dir / "keys")
+        self._known = store.registration()
+        if self._known is None and settings.provisioning is None:
+            raise SettingsRefused(
+                "the device isn't registered: put its provisioning string (iotp1…) into a file"
+                " and name that in PROVISIONING_API_KEY_FILE"
+            )
+        self._link, self._board = Link(), Board()
+        self._reconcile, self._poll, self._report = Bell(), Bell(), Bell()
+        self._board.tell(self._report.ring)
+
+    async def run(self) -> None:
+        """Run all loops; whichever ends ends the others."""
+        device = Device(
+            uuid=self._uuid, site=self._settings.site, address=self._settings.device_address
+        )
+        reveal = reveal_with(self._uuid, self._keys.sealing)
+        engine = DockerEngine(self._settings.engine_socket, device, reveal)
+        retries = Retries(_now, _chance)
+        workshop = Workshop(
+            store=self._store,
+            engine=engine,
+            device=device,
+            policy_file=self._settings.policy_file,
+            retries=retries,
+            pulls=Pulls(engine, retries, self._reconcile.ring),
+        )
+        log(Component.AGENT).info("started", extra={"uuid": self._uuid, "version": AGENT_VERSION})
+        async with asyncio.TaskGroup() as group:
+            begin = partial(_begin, group)
+            begin(
+                "reconcile",
+                lambda: reconcile(
+                    workshop, retries, self._reconcile, self._board, RECONCILE_SECONDS
+                ),
+            )
+            begin("watch", lambda: watch(engine, self._reconcile, _chance))
+            begin("online", self._online)
+
+    async def _online(self) -> None:
+        string = self._settings.provisioning
+        again = None
+        if string is not None:
+            identity = Identity(
+                uuid=self._uuid,
+                name=self._settings.device_name,
+                type=self._settings.device_type,
+                mac_address=mac_address(),
+                os_version=os_version(),
+                agent_version=AGENT_VERSION,
+            )
+            again = partial(register, string, identity, self._keys, self._settings)
+        await online(self._known, again, self._store.register, self._session, _chance)
+
+    async def _session(self, registration: Registration) -> None:
+        context = verified_by(registration.ca_cert, self._settings.ca_file)
+        headers = {"X-Device-API-Key": registration.api_key}
+        pace = Pace()
+        polling = Cloud(registration.endpoint, context, headers, pace)
+        reporting = Cloud(registration.endpoint, context, headers, pace)
+        loop = asyncio.get_running_loop()
+        broker = Broker(
+            registration,
+            self._keys.tls_file,
+            on_subscribed=on_loop(self._link, self._poll, subscribed=True),
+            on_lost=on_loop(self._link, self._poll, subscribed=False),
+            on_update=lambda: _ring(loop, self._poll),
+        )
+        try:
+            async with asyncio.TaskGroup() as group:
+                begin = partial(_begin, group)
+                begin("poll", lambda: self._polling(polling, registration))
+                begin("report", lambda: self._reporting(reporting, registration, broker))
+                begin("broker", lambda: hold_broker(broker))
+        finally:
+            polling.close()
+            reporting.close()
+
+    async def _polling(self, cloud: Cloud, registration: Registration) -> None:
+        await poll(
+            cloud=cloud,
+            path=urlsplit(registration.target_state_url).path,
+            store=self._store,
+            own_interval_ms=self._settings.poll_interval_ms,
+            link=self._link,
+            bell=self._poll,
+            reconcile=self._reconcile,
+            random=_chance,
+        )
+
+    async def _reporting(self, cloud: Cloud, registration: Registration, broker: Broker) -> None:
+        constant = {
+            "agentVersion": AGENT_VERSION,
+            "osVersion": os_version(),
+            "localIp": local_ip(urlsplit(registration.endpoint).hostname or ""),
+        }
+
+        def sections() -> dict[str, object] | None:
+            situation = self._board.situation
+            if situation is None:
+                return None
+            interval = poll_interval(self._store, self._settings.poll_interval_ms, self._link)
+            return sections_of(situation, {**constant, "pollIntervalMs": interval})
+
+        await report(
+            cloud=cloud,
+            store=self._store,
+            sections=sections,
+            copy=broker.publish_state,
+            link=self._link,
+            bell=self._report,
+            interval=self._settings.report_interval_ms / 1000,
+            now=_now,
+            random=_chance,
+            new_stream=lambda: uuid.uuid4().hex,
+        )

@@ -1,0 +1,66 @@
+"""How loops wake each other, and what they show each other."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from iotistic_agent.adapters.store import StoredTarget
+from iotistic_agent.retries import Retry
+from iotistic_contract.planning.containers import Target, World
+
+__all__ = ["Bell", "Board", "Situation"]
+
+
+class Bell:
+    """Rung by many, heard by one."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def ring(self) -> None:
+        """Wake who listens, or let its next wait end at once."""
+        self._event.set()
+
+    async def wait(self, seconds: float | None) -> bool:
+        """Wait until it rings (True), at most ``seconds``; earlier rings count once."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
+        except TimeoutError:
+            return False
+        self._event.clear()
+        return True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """One look at the device: what is wanted, what there is, and what went wrong."""
+
+    stored: StoredTarget | None = None
+    applied_version: int | None = None
+    failed: StoredTarget | None = None
+    target: Target | None = None
+    world: World = field(default_factory=World)
+    pulling: frozenset[str] = frozenset()
+    retries: Mapping[tuple[str, str], Retry] = field(default_factory=dict)
+    engine_fault: str | None = None
+    policy_hash: str | None = None
+
+
+class Board:
+    """The newest situation; whoever posts another one calls those who read."""
+
+    def __init__(self) -> None:
+        self.situation: Situation | None = None
+        self._readers: list[Callable[[], None]] = []
+
+    def tell(self, reader: Callable[[], None]) -> None:
+        """Call ``reader`` at each new situation."""
+        self._readers.append(reader)
+
+    def post(self, situation: Situation) -> None:
+        """Show ``situation``."""
+        if situation != self.situation:
+            self.situation = situation
+            for reader in self._readers:
+                reader()
