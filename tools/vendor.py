@@ -2,6 +2,8 @@
 
 Module code runs where only Ansible is installed, so it carries its own copy of both packages. A
 copy differs from its source in one thing: imports of a sibling package name the collection's path.
+The copies follow the rules of their own packages, so ansible-test is told to leave them out where
+it would ask for other ones: pylint for Python 3.8, imports without the library cryptography.
 """
 
 from __future__ import annotations
@@ -10,9 +12,15 @@ import argparse
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ROOT = Path(__file__).resolve().parent.parent
-MODULE_UTILS = ROOT / "collections/ansible_collections/iotistic/platform/plugins/module_utils"
+COLLECTION = ROOT / "collections/ansible_collections/iotistic/platform"
+MODULE_UTILS = COLLECTION / "plugins/module_utils"
+IGNORES = tuple(COLLECTION / f"tests/sanity/ignore-{core}.txt" for core in ("2.16", "2.19"))
 COLLECTION_PATH = "ansible_collections.iotistic.platform.plugins.module_utils"
 PACKAGES = {
     "iotistic_contract": (ROOT / "services/contract/src/iotistic_contract", "_contract"),
@@ -34,22 +42,31 @@ def vendored(text: str) -> str:
 
 
 def wanted_files() -> dict[Path, str]:
-    """Return what the copies must hold: text by path, of Python files only."""
-    return {
+    """Return what the copies must hold, text by path, of Python files only; and the ignores."""
+    copies = {
         MODULE_UTILS / folder / path.relative_to(source): vendored(path.read_text("utf-8"))
         for source, folder in PACKAGES.values()
         for path in sorted(source.rglob("*.py"))
     }
+    return copies | dict.fromkeys(IGNORES, ignored(copies))
+
+
+def ignored(copies: Iterable[Path]) -> str:
+    """Return the lines that keep ansible-test from judging the copies."""
+    lines = []
+    for path in sorted(path.relative_to(COLLECTION) for path in copies):
+        lines.append(f"{path} pylint!skip\n")
+        if "_pki" in path.parts:
+            lines.append(f"{path} import-3.11!skip\n")
+    return "".join(lines)
 
 
 def present_files() -> set[Path]:
     """Return the files that the copies hold now."""
-    return {
-        path
-        for _, folder in PACKAGES.values()
-        for path in (MODULE_UTILS / folder).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
+    folders = (MODULE_UTILS / folder for _, folder in PACKAGES.values())
+    copies = (path for folder in folders for path in folder.rglob("*"))
+    found = {path for path in copies if path.is_file() and "__pycache__" not in path.parts}
+    return found | {path for path in IGNORES if path.exists()}
 
 
 def stale(wanted: dict[Path, str], present: set[Path]) -> list[Path]:

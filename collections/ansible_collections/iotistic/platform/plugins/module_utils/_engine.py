@@ -5,18 +5,16 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import socket
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from ._contract.planning.site import EngineObject
+from ._unix import exchange
 
 __all__ = ["Engine", "EngineError"]
 
 LABEL = "iotistic.site"
-TIMEOUT = 60
 REMOVE = {
     "container": "/containers/{}?force=1&v=1",
     "network": "/networks/{}",
@@ -26,20 +24,6 @@ REMOVE = {
 
 class EngineError(Exception):
     """The engine refused; the text says what."""
-
-
-class _Connection(http.client.HTTPConnection):
-    """HTTP over a unix socket."""
-
-    def __init__(self, path: str) -> None:
-        super().__init__("engine", timeout=TIMEOUT)
-        self._path = path
-
-    def connect(self) -> None:
-        """Connect to the socket."""
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(TIMEOUT)
-        self.sock.connect(self._path)
 
 
 class Engine:
@@ -81,11 +65,5 @@ class Engine:
         return answer
 
     def _call(self, method: str, path: str) -> tuple[int, Any]:
-        connection = _Connection(self._path)
-        try:
-            connection.request(method, path)
-            response = connection.getresponse()
-            text = response.read()
-        finally:
-            connection.close()
-        return response.status, json.loads(text) if text else None
+        status, text = exchange(self._path, method, path)
+        return status, json.loads(text) if text else None

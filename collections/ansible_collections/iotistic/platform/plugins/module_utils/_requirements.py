@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import importlib
 import traceback
 from typing import TYPE_CHECKING
 
 from ansible.module_utils.basic import missing_required_lib
 
 try:
-    import cryptography.x509  # noqa: F401
+    importlib.import_module("cryptography.x509")
 except ImportError:
     MISSING = traceback.format_exc()
 else:

@@ -142,7 +142,7 @@ class Site:
 
     def _end_all(self) -> None:
         """End what is there by now: processes of the first look may have begun others."""
-        for _ in range(3):
+        for _attempt in range(3):
             processes = _processes.site_processes(self._place.id)
             if not processes:
                 return
@@ -158,7 +158,7 @@ def _marked_id(marker: Path) -> object:
 
 
 def _holds_files(folder: Path) -> bool:
-    return any(files for _, _, files in os.walk(folder))
+    return any(not each.is_dir() for each in folder.rglob("*"))
 
 
 def _mounts(folders: tuple[Path, ...]) -> tuple[str, ...]:

@@ -45,9 +45,15 @@ def _order(key: object) -> bytes:
 
 
 def _large(value: int) -> str:
-    if abs(value) > 10**308 or int(float(value)) != value:
+    """Return the double that the integer means; one that would change is refused."""
+    try:
+        double = float(value)
+    except OverflowError:
+        raise ContractError("", "an integer that no double holds") from None
+    text = _number(double)
+    if text != str(value) and int(double) != value:
         raise ContractError("", "an integer that no double holds")
-    return _number(float(value))
+    return text
 
 
 def _number(value: float) -> str:

@@ -17,6 +17,7 @@ def conflicts(apps: "Mapping[str, App]") -> Iterator[ContractError]:
     yield from _app_ids(apps)
     yield from _service_ids(apps)
     yield from _engine_names(apps)
+    yield from _shared_names(apps)
     yield from _ports(apps)
     for key, app in apps.items():
         yield from _dependencies(f"/apps/{escape(key)}", app.services)
@@ -52,6 +53,26 @@ def _engine_names(apps: "Mapping[str, App]") -> Iterator[ContractError]:
             yield ContractError(f"{pointer}/serviceName", f"its container's name is {first}'s too")
 
 
+def _shared_names(apps: "Mapping[str, App]") -> Iterator[ContractError]:
+    """Volumes and networks are named <appId>-<name>: two apps must not come to one name."""
+    owners: dict[tuple[str, str], str] = {}
+    for pointer, app, service in _placed(apps):
+        for kind, index, name in _named(service):
+            joined = f"{app.app_id}-{name}"
+            owner = owners.setdefault((kind, joined), app.app_id)
+            if owner != app.app_id:
+                here = f"{pointer}/config/{kind}/{index}"
+                yield ContractError(here, f"its name on the device is one of app {owner}'s too")
+
+
+def _named(service: "Service") -> Iterator[tuple[str, int, str]]:
+    for index, volume in enumerate(service.config.volumes):
+        if not volume.is_bind:
+            yield "volumes", index, volume.source
+    for index, network in enumerate(service.config.networks):
+        yield "networks", index, network
+
+
 def _ports(apps: "Mapping[str, App]") -> Iterator[ContractError]:
     seen: dict[tuple[int, str], list[tuple[str, Port]]] = {}
     for pointer, _, service in _placed(apps):
@@ -65,26 +86,30 @@ def _ports(apps: "Mapping[str, App]") -> Iterator[ContractError]:
 
 
 def _dependencies(pointer: str, services: "tuple[Service, ...]") -> Iterator[ContractError]:
-    names = {service.service_name: index for index, service in enumerate(services)}
+    needs = {service.service_name: list(_needs(service)) for service in services}
     for index, service in enumerate(services):
-        for name in service.config.depends_on:
-            here = f"{pointer}/services/{index}/config/dependsOn/{escape(name)}"
-            if name not in names:
-                yield ContractError(here, "no service of this app has that name")
-            elif _reaches(services, names, name, service.service_name):
+        for where, name in needs[service.service_name]:
+            here = f"{pointer}/services/{index}/config/{where}"
+            if name not in needs:
+                yield ContractError(here, f"no service of this app is named {name}")
+            elif _reaches(needs, name, service.service_name):
                 yield ContractError(here, "depends on itself in the end")
 
 
-def _reaches(
-    services: "tuple[Service, ...]", names: Mapping[str, int], start: str, goal: str
-) -> bool:
+def _needs(service: "Service") -> Iterator[tuple[str, str]]:
+    for name in service.config.depends_on:
+        yield f"dependsOn/{escape(name)}", name
+    if service.config.network_service is not None:
+        yield "networkMode", service.config.network_service
+
+
+def _reaches(needs: Mapping[str, list[tuple[str, str]]], start: str, goal: str) -> bool:
     waiting, seen = [start], set[str]()
     while waiting:
         name = waiting.pop()
         if name == goal:
             return True
-        if name in seen or name not in names:
-            continue
-        seen.add(name)
-        waiting.extend(services[names[name]].config.depends_on)
+        if name not in seen:
+            seen.add(name)
+            waiting.extend(needed for _, needed in needs.get(name, ()))
     return False

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from .codec import check_fields, decode, encode
+from .codec import Unknown, check_fields, decode, encode
 from .errors import ContractError
 from .ids import ServiceId
 from .target_state import ServiceState, Spec
@@ -38,12 +38,14 @@ class Override:
                 raise ContractError(f"/{name}", "not 1 to 256 printable characters")
 
 
-def overrides_from(document: object) -> tuple[Override, ...]:
+def overrides_from(document: object, unknown: Unknown = "refuse") -> tuple[Override, ...]:
     """Return the overrides of ``{serviceId: {state, owner, reason, expiresAt?}}``."""
-    return patched((), document)
+    return patched((), document, unknown)
 
 
-def patched(overrides: Iterable[Override], document: object) -> tuple[Override, ...]:
+def patched(
+    overrides: Iterable[Override], document: object, unknown: Unknown = "refuse"
+) -> tuple[Override, ...]:
     """Return ``overrides`` with those of ``document`` set, and those that it gives as null gone."""
     if not isinstance(document, Mapping):
         raise ContractError("", "expected an object of overrides by service id")
@@ -52,7 +54,7 @@ def patched(overrides: Iterable[Override], document: object) -> tuple[Override, 
         if body is None:
             kept.pop(key, None)
         else:
-            kept[key] = _override(key, body)
+            kept[key] = _override(key, body, unknown)
     return tuple(kept[key] for key in sorted(kept))
 
 
@@ -97,9 +99,9 @@ def effective(spec: Spec, overrides: Iterable[Override], now: datetime) -> Spec:
     return replace(spec, apps=apps)
 
 
-def _override(key: str, body: object) -> Override:
+def _override(key: str, body: object, unknown: Unknown) -> Override:
     try:
-        return decode(Override, {**_body(body), "serviceId": key})
+        return decode(Override, {**_body(body), "serviceId": key}, unknown)
     except ContractError as exc:
         pointer = "" if exc.pointer == "/serviceId" else exc.pointer
         raise ContractError(pointer, exc.detail).under(key) from None

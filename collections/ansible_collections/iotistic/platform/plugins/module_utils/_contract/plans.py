@@ -6,8 +6,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from .codec import encode
+from .codec import check_fields, encode
 from .errors import ContractError
+from .ids import Count
 
 __all__ = [
     "FLAGS",
@@ -37,10 +38,13 @@ class PlanName(StrEnum):
 class Limits:
     """How many of each a tenant may have; None is unlimited."""
 
-    max_devices: int | None = None
-    max_job_templates: int | None = None
-    max_alert_rules: int | None = None
-    max_users: int | None = None
+    max_devices: Count | None = None
+    max_job_templates: Count | None = None
+    max_alert_rules: Count | None = None
+    max_users: Count | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +60,8 @@ class Features:
     has_custom_dashboards: bool = False
     has_dedicated_prometheus: bool = False
     has_dedicated_grafana: bool = False
-    prometheus_retention_days: int = 0
-    prometheus_storage_gb: int = 0
+    prometheus_retention_days: Count = 0
+    prometheus_storage_gb: Count = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,7 +61,7 @@ class Cpu:
     @classmethod
     def from_wire(cls, value: object) -> Self:
         """Return the quantity that ``value`` (text or a number) writes; at least 10m."""
-        text = str(value) if type(value) in (int, float, str) else ""
+        text = str(value) if isinstance(value, int | float | str) else ""
         found = _CPU.fullmatch(text)
         if found is None:
             raise ContractError("", "not a number of cores such as 0.5, 2 or 500m")
@@ -85,7 +85,7 @@ class Memory:
     @classmethod
     def from_wire(cls, value: object) -> Self:
         """Return the quantity that ``value`` (text, or a whole number of bytes) writes."""
-        text = str(value) if type(value) in (int, str) else ""
+        text = str(value) if isinstance(value, int | str) else ""
         found = _MEMORY.fullmatch(text)
         unit = (found[2] or "") if found else "?"
         factor = _factor(unit)

@@ -147,7 +147,7 @@ def _annotated(hint: Any) -> Reader:
     from_number = any(isinstance(mark, _FromNumber) for mark in marks)
 
     def read_annotated(value: object, unknown: Unknown) -> object:
-        if from_number and unknown == "keep" and type(value) is int:
+        if from_number and unknown == "keep" and _is_integer(value):
             value = str(value)
         content = read(value, unknown)
         for rule in rules:
@@ -216,8 +216,9 @@ def _literal(hint: Any) -> Reader:
     words = typing.get_args(hint)
 
     def read_word(value: object, _: Unknown) -> object:
-        if any(type(value) is type(word) and value == word for word in words):
-            return value
+        for word in words:
+            if value == word and isinstance(value, bool) is isinstance(word, bool):
+                return word
         raise ContractError("", f"one of {', '.join(map(str, words))}, not {_shown(value)}")
 
     return read_word
@@ -255,15 +256,19 @@ def _str(value: object, _: Unknown) -> str:
     raise ContractError("", f"expected text, not {_kind(value)}{hint}")
 
 
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 def _int(value: object, _: Unknown) -> int:
-    if type(value) is int:
-        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return int(value)
     raise ContractError("", f"expected an integer, not {_kind(value)}")
 
 
 def _float(value: object, _: Unknown) -> float:
-    if type(value) in (int, float):
-        return value  # type: ignore[return-value]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
     raise ContractError("", f"expected a number, not {_kind(value)}")
 
 

@@ -18,7 +18,6 @@ __all__ = [
     "ServiceError",
     "ServiceReport",
     "ServiceReportState",
-    "merged",
 ]
 
 
@@ -141,17 +140,3 @@ class Report:
             raise ContractError("/schema", "not above zero")
         if self.sequence < 1:
             raise ContractError("/sequence", "starts at 1")
-
-    @property
-    def mark(self) -> tuple[int, int]:
-        """``(epoch, sequence)``: what a server's high-water mark is compared with."""
-        return self.epoch, self.sequence
-
-
-def merged(stored: Mapping[str, object], document: Mapping[str, object]) -> dict[str, object]:
-    """Return ``stored`` with each section of the JSON report ``document`` in the place of its own.
-
-    A section is replaced whole; null clears it.
-    """
-    sections = {**stored, **document}
-    return {name: section for name, section in sections.items() if section is not None}

@@ -203,6 +203,21 @@ class ServiceConfig:
             raise ContractError("/networks", f"not together with networkMode {self.network_mode}")
         if self.ports and self.network_mode != "bridge":
             raise ContractError("/ports", f"not together with networkMode {self.network_mode}")
+        if self.shares_network:
+            for name, wire in (("hostname",) * 2, ("dns",) * 2, ("extra_hosts", "extraHosts")):
+                if getattr(self, name):
+                    raise ContractError(wire, f"not together with networkMode {self.network_mode}")
+
+    @property
+    def shares_network(self) -> bool:
+        """Whether the network is that of another container, its names and addresses included."""
+        return (self.network_mode or "").startswith(("service:", "container:"))
+
+    @property
+    def network_service(self) -> str | None:
+        """The name of the service whose network this one shares, if that is so."""
+        mode, _, name = (self.network_mode or "").partition(":")
+        return name if mode == "service" else None
 
     def _check_mounts(self) -> None:
         seen = {path.partition(":")[0] for path in self.tmpfs}

@@ -14,8 +14,6 @@ __all__ = [
     "Topic",
     "acl_file",
     "device_topics",
-    "may_publish",
-    "may_receive",
     "topic",
     "will",
 ]
@@ -94,13 +92,3 @@ def acl_file(service: str = "tenant-api") -> str:
         "pattern read agent/%u/#\n"
         "pattern read iot/device/%u/jobs/notify\n"
     )
-
-
-def may_publish(uuid: str, name: str) -> bool:
-    """Return whether device ``uuid`` may publish to the topic ``name``."""
-    return name.startswith(f"iot/device/{uuid}/")
-
-
-def may_receive(uuid: str, name: str) -> bool:
-    """Return whether a message on the topic ``name`` is delivered to device ``uuid``."""
-    return name.startswith(f"agent/{uuid}/") or name == f"iot/device/{uuid}/jobs/notify"

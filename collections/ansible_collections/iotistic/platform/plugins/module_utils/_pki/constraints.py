@@ -1,6 +1,7 @@
 """What a tenant CA may certify: RFC 5280 name constraints, written and read back."""
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,9 +9,11 @@ from cryptography import x509
 
 from .errors import NameRefused
 
-__all__ = ["INTERNAL_DOMAIN", "Scope", "tenant_scope"]
+__all__ = ["INTERNAL_DOMAIN", "Scope", "canonical_addresses", "check_dns_name", "tenant_scope"]
 
 INTERNAL_DOMAIN = "iotistic.internal"
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_DNS = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
 _ANY_ADDRESS = tuple(ipaddress.ip_network(text) for text in ("0.0.0.0/0", "::/0"))
 
 
@@ -71,11 +74,29 @@ class Scope:
 
 def tenant_scope(short: str, base_domain: str, addresses: Sequence[str]) -> Scope:
     """Return the scope of one tenant: its two domains, its identities, its addresses one by one."""
-    try:
-        canonical = tuple(str(ipaddress.ip_address(text)) for text in addresses)
-    except ValueError as error:
-        raise NameRefused("address", str(error)) from None
+    check_dns_name(base_domain)
+    canonical = canonical_addresses(addresses)
     internal = f"{short}.{INTERNAL_DOMAIN}"
     public = f"{short}.{base_domain}"
     domains = (internal,) if public == internal else (internal, public)
     return Scope(domains=domains, uri_domain=internal, addresses=canonical)
+
+
+def check_dns_name(name: str) -> None:
+    """Refuse, with NameRefused, what is no lower-case DNS name; wildcards aren't certified."""
+    if not _DNS.fullmatch(name):
+        raise NameRefused("name", f"not a lower-case DNS name: {name!r:.260}")
+
+
+def canonical_addresses(addresses: Sequence[str]) -> tuple[str, ...]:
+    """Return the addresses in the one spelling that certificates have; NameRefused otherwise."""
+    try:
+        return tuple(str(_address(text)) for text in addresses)
+    except ValueError as error:
+        raise NameRefused("address", str(error)) from None
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    if "%" in text:
+        raise ValueError(f"an address with a zone: {text!r}")
+    return ipaddress.ip_address(text)

@@ -81,6 +81,7 @@ class KeyStore:
     def __init__(self, folder: Path, make_key: Callable[[KeyKind], PrivateKey] = new_key) -> None:
         self._folder = folder
         self._make_key = make_key
+        self._loaded: dict[str, PrivateKey] = {}  # reading and checking an RSA key takes 90 ms
 
     def slots(self, purpose: Purpose) -> Slots | None:
         """Return the kids of that purpose, or None before `generate`."""
@@ -166,9 +167,12 @@ class KeyStore:
         return key
 
     def _private(self, kid: str) -> PrivateKey:
-        key = read_private(self._folder / f"{kid}.pem")
-        if thumbprint(key) != kid:
-            raise KeyRefused("key", f"{kid}.pem holds another key than its name says")
+        key = self._loaded.get(kid)
+        if key is None:
+            key = read_private(self._folder / f"{kid}.pem")
+            if thumbprint(key) != kid:
+                raise KeyRefused("key", f"{kid}.pem holds another key than its name says")
+            self._loaded[kid] = key
         return key
 
     def _state(self) -> State:

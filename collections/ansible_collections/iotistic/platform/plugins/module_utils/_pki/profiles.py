@@ -9,6 +9,7 @@ from typing import Literal
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from .constraints import canonical_addresses, check_dns_name
 from .errors import NameRefused
 
 __all__ = ["LEAF_DAYS", "Profile", "client", "server", "service"]
@@ -16,8 +17,6 @@ __all__ = ["LEAF_DAYS", "Profile", "client", "server", "service"]
 LEAF_DAYS = 397
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _SERVICE = re.compile(r"[a-z][a-z0-9-]{0,62}")
-_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
-_DNS = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,12 +58,8 @@ def server(
 ) -> Profile:
     """Return a TLS server's profile: at least one DNS name or IP address; else NameRefused."""
     for name in names:
-        if not _DNS.fullmatch(name):
-            raise NameRefused("name", f"not a lower-case DNS name: {name!r}")
-    try:
-        canonical = tuple(str(ipaddress.ip_address(text)) for text in addresses)
-    except ValueError as error:
-        raise NameRefused("address", str(error)) from None
+        check_dns_name(name)
+    canonical = canonical_addresses(addresses)
     if not names and not canonical:
         raise NameRefused("name", "a server certificate needs a DNS name or an address")
     return Profile(kind="server", common_name=common_name, names=tuple(names), addresses=canonical)

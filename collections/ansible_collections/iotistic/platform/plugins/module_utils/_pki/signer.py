@@ -9,6 +9,8 @@ import json
 import os
 import signal
 import socket
+import sqlite3
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +48,8 @@ class Signer:
             return {"pem": self._perform(_message(line))}
         except PkiFault as fault:
             return {"refused": fault.reason, "detail": fault.detail}
+        except (OSError, sqlite3.Error) as error:
+            return {"refused": "storage", "detail": f"the CA can't be written: {error}"}
 
     def _perform(self, message: dict[str, Any]) -> str:
         match message:
@@ -115,7 +119,11 @@ async def _keep_crl_fresh(signer: Signer) -> None:
     while True:
         await asyncio.sleep(_RETRY_SECONDS)
         if signer.crl is None or signer.authority.clock() >= signer.crl.renew_at:
-            signer.renew_crl()
+            try:
+                signer.renew_crl()
+            except (OSError, sqlite3.Error) as error:
+                report = {"event": "crl_renewal_failed", "error": str(error)}
+                sys.stderr.write(json.dumps(report) + "\n")
 
 
 def _listening(path: Path) -> socket.socket:

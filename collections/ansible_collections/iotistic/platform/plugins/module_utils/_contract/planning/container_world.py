@@ -49,8 +49,8 @@ class World:
 
     ``images`` maps references to image ids, ``digests`` those to what registries call them, and
     ``networks`` names to ids. ``fresh_images`` were
-    pulled since the target came; ``held_images`` and ``held_services`` are those whose last try
-    failed: they wait for their next one, and nothing is asked for them.
+    pulled since the target came; ``held_…`` are those whose last try failed, or is under way:
+    nothing is asked for them meanwhile.
     """
 
     containers: tuple[Container, ...] = ()
@@ -61,6 +61,7 @@ class World:
     fresh_images: frozenset[str] = frozenset()
     held_images: frozenset[str] = frozenset()
     held_services: frozenset[str] = frozenset()
+    held_networks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

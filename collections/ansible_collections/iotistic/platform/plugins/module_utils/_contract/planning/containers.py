@@ -145,10 +145,13 @@ class _View:
         return not any(self._lacks_image(each) for each in self.target.containers)
 
     def missing_networks_and_volumes(self) -> Iterator[Step]:
-        for name in sorted({net for each in self.target.containers for net in each.networks}):
+        """Yield what services need that aren't held: a held one may wait for just this."""
+        held = self.world.held_services
+        active = [each for each in self.target.containers if each.service_id not in held]
+        for name in sorted({net for each in active for net in each.networks}):
             if name not in self.world.networks:
                 yield CreateNetwork(name)
-        for name in sorted({vol for each in self.target.containers for vol in each.volumes}):
+        for name in sorted({volume for each in active for volume in each.volumes}):
             if name not in self.world.volumes:
                 yield CreateVolume(name)
 
@@ -171,7 +174,7 @@ class _View:
         gone = self._unwanted() if self.may_stop() else ()
         used = {net for each in self.target.containers for net in each.networks}
         used |= {net for e in self.world.containers if e not in gone for net in e.networks}
-        for name in sorted(self.world.networks.keys() - used):
+        for name in sorted(self.world.networks.keys() - used - self.world.held_networks):
             yield RemoveNetwork(name)
 
     def _steps_of(self, wanted: WantedContainer, starting: frozenset[str]) -> Iterator[Step]:

@@ -1,11 +1,10 @@
 """What brings the specs of one device, or of many, to what is wanted: one bulk write."""
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..codec import check_fields, decode, encode
+from ..codec import Unknown, check_fields, decode, encode
 from ..errors import ContractError
 from ..ids import Count, Uuid
 from ..overrides import Override, overrides_from
@@ -20,6 +19,7 @@ __all__ = [
     "WriteTargets",
     "actual_targets",
     "plan",
+    "spec_reader",
 ]
 
 NEW_SECRET = f"{MASK} (new value)"
@@ -54,62 +54,109 @@ class WriteTargets:
 
     targets: tuple[TargetWrite, ...]
 
+    def to_wire(self) -> dict[str, object]:
+        """Return ``{targets: [{uuid, specRevision, spec}]}``; a spec of many is encoded once."""
+        specs = {id(write.spec): write.spec for write in self.targets}
+        encoded = {key: encode(spec) for key, spec in specs.items()}
+        return {
+            "targets": [
+                {
+                    "uuid": write.uuid,
+                    "specRevision": write.spec_revision,
+                    "spec": encoded[id(write.spec)],
+                }
+                for write in self.targets
+            ]
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class _Change:
+    """What one or more devices alike are to change."""
+
     before: Mapping[str, object]
     after: Mapping[str, object]
-    write: TargetWrite | None
-    notes: tuple[str, ...] = field(default=())
+    uuids: list[str] = field(default_factory=list)
 
 
 def plan(actual: Mapping[str, ActualTarget], desired: Mapping[str, Spec]) -> Plan:
     """Return the plan for the devices of ``desired`` (by uuid): at most one step, for all of them.
 
-    Before and after hold the devices that change, secrets masked; notes name every override. A
-    device that isn't in ``actual`` raises ``ContractError``.
+    Before and after hold the devices that change (those that change alike under one name that
+    lists them), secrets masked; notes name every override. A device that isn't in ``actual``
+    raises ``ContractError``.
     """
-    for uuid in desired:
+    changes: dict[object, _Change] = {}
+    writes: list[TargetWrite] = []
+    for uuid, spec in desired.items():
         if uuid not in actual:
             raise ContractError("", f"no device {uuid} is known there").under(uuid)
-    changes = [_change(actual[uuid], spec) for uuid, spec in desired.items()]
-    writes = tuple(change.write for change in changes if change.write)
+        change = _change(changes, actual[uuid], spec)
+        if actual[uuid].spec is None or change.before != change.after:
+            change.uuids.append(uuid)
+            revision = actual[uuid].spec_revision
+            writes.append(TargetWrite(uuid=uuid, spec_revision=revision, spec=spec))
     return Plan(
-        before={change.write.uuid: change.before for change in changes if change.write},
-        after={change.write.uuid: change.after for change in changes if change.write},
-        steps=(WriteTargets(writes),) if writes else (),
-        notes=tuple(note for change in changes for note in change.notes),
+        before={", ".join(one.uuids): one.before for one in changes.values() if one.uuids},
+        after={", ".join(one.uuids): one.after for one in changes.values() if one.uuids},
+        steps=(WriteTargets(tuple(writes)),) if writes else (),
+        notes=tuple(
+            _note(uuid, override, dropped=override.service_id not in _service_ids(spec))
+            for uuid, spec in desired.items()
+            for override in actual[uuid].overrides
+        ),
     )
 
 
 def actual_targets(items: Iterable[Mapping[str, Any]]) -> dict[str, ActualTarget]:
-    """Return the API's views (``items`` of a query's answer) by uuid; equal specs are read once."""
+    """Return the API's views (``items`` of a query's answer) by uuid."""
+    read = spec_reader("keep")
+    targets = (_actual_target(item, read) for item in items)
+    return {target.uuid: target for target in targets}
+
+
+def spec_reader(unknown: Unknown = "refuse") -> Callable[[Mapping[str, Any]], Spec]:
+    """Return a function that decodes specs and gives equal documents the same ``Spec``.
+
+    Thousands of devices with one spec then cost one decoding, comparison and encoding.
+    """
     specs: dict[str, Spec] = {}
-    views = (_view(item, specs) for item in items)
-    return {view.uuid: view for view in views}
+
+    def read(document: Mapping[str, Any]) -> Spec:
+        key = repr(document)
+        if key not in specs:
+            specs[key] = decode(Spec, document, unknown)
+        return specs[key]
+
+    return read
 
 
-def _view(item: Mapping[str, Any], specs: dict[str, Spec]) -> ActualTarget:
-    document = item.get("spec")
-    spec = None
-    if document is not None and document.get("apps") is not None:
-        key = json.dumps(document, sort_keys=True)
-        spec = specs.get(key) or specs.setdefault(key, decode(Spec, document, unknown="keep"))
-    known = {key: item.get(key) for key in ("uuid", "specRevision", "version")}
-    view = decode(ActualTarget, known, unknown="keep")
-    return replace(view, spec=spec, overrides=overrides_from(item.get("overrides") or {}))
+def _actual_target(
+    item: Mapping[str, Any], read: Callable[[Mapping[str, Any]], Spec]
+) -> ActualTarget:
+    document = item.get("spec") or {}
+    written = document.get("apps") is not None
+    head = {key: item.get(key) for key in ("uuid", "specRevision", "version")}
+    return replace(
+        decode(ActualTarget, head, "keep"),
+        spec=read(document) if written else None,
+        overrides=overrides_from(item.get("overrides") or {}, "keep"),
+    )
 
 
-def _change(actual: ActualTarget, desired: Spec) -> _Change:
-    services = {service.service_id for service in desired.services()}
-    kept = tuple(one for one in actual.overrides if one.service_id in services)
-    before = _shown(actual.spec, actual.spec, actual.overrides)
-    after = _shown(desired, actual.spec, kept)
-    notes = tuple(_note(actual, one, dropped=one not in kept) for one in actual.overrides)
-    if actual.spec is not None and before == after:
-        return _Change(before, before, None, notes)
-    write = TargetWrite(uuid=actual.uuid, spec_revision=actual.spec_revision, spec=desired)
-    return _Change(before, after, write, notes)
+def _change(changes: dict[object, _Change], actual: ActualTarget, desired: Spec) -> _Change:
+    key = (id(actual.spec), id(desired), actual.overrides)
+    if key not in changes:
+        services = _service_ids(desired) if actual.overrides else frozenset()
+        kept = tuple(one for one in actual.overrides if one.service_id in services)
+        before = _shown(actual.spec, actual.spec, actual.overrides)
+        same = actual.spec == desired and kept == actual.overrides
+        changes[key] = _Change(before, before if same else _shown(desired, actual.spec, kept))
+    return changes[key]
+
+
+def _service_ids(spec: Spec) -> frozenset[str]:
+    return frozenset(service.service_id for service in spec.services())
 
 
 def _shown(
@@ -131,8 +178,8 @@ def _shown(
     return {**document, **({"overrides": held} if held else {})}
 
 
-def _note(actual: ActualTarget, override: Override, *, dropped: bool) -> str:
+def _note(uuid: str, override: Override, *, dropped: bool) -> str:
     until = f" until {encode(override.expires_at)}" if override.expires_at else ""
     held = f"held {override.state.value} by {override.owner}{until} ({override.reason})"
     end = "; the override goes with the service" if dropped else ""
-    return f"{actual.uuid}: service {override.service_id} is {held}{end}"
+    return f"{uuid}: service {override.service_id} is {held}{end}"

@@ -8,10 +8,13 @@ from urllib.parse import urlsplit
 from ..codec import check_fields
 from ..errors import ContractError
 from ..ids import Count, Uuid
-from .fields import Pem, Port
+from .fields import CertificatePem, CertificatesPem, Port
 
-__all__ = ["TOPIC_NAMES", "ApiAccess", "BrokerConfig", "MqttAccess", "TlsConfig"]
+__all__ = ["TOPIC_NAMES", "ApiAccess", "BrokerConfig", "MqttAccess", "TlsConfig", "origin"]
 
+_PORTS = {"http": 80, "https": 443}
+
+# What a registration of schema 1 always carries; later topics are no reason to refuse one.
 TOPIC_NAMES = (
     "state",
     "metrics",
@@ -34,8 +37,8 @@ class BrokerConfig:
     host: str
     port: Port
     use_tls: bool
-    ca_cert: Pem | None = None
-    client_cert: Pem | None = None
+    ca_cert: CertificatesPem | None = None
+    client_cert: CertificatePem | None = None
     verify_certificate: bool = True
     keep_alive: Count = 60
     client_id_prefix: str = ""
@@ -57,7 +60,7 @@ class MqttAccess:
 
     broker_config: BrokerConfig
     username: Uuid
-    client_certificate: Pem | None = None
+    client_certificate: CertificatePem | None = None
     password: str | None = field(default=None, repr=False)
     topics: Mapping[str, str]
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -80,7 +83,7 @@ class MqttAccess:
 class TlsConfig:
     """The CA certificate that carries the pinned key."""
 
-    ca_cert: Pem
+    ca_cert: CertificatePem
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -96,6 +99,15 @@ class ApiAccess:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.endpoint)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ContractError("endpoint", "an absolute http or https URL")
+        if origin(self.endpoint) is None:
+            raise ContractError("endpoint", "not an absolute http or https URL")
+
+
+def origin(url: str) -> tuple[str, str, int] | None:
+    """Return scheme, host and port of an absolute http or https URL, None for anything else."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _PORTS[parts.scheme]
+    except (KeyError, ValueError):
+        return None
+    return (parts.scheme, parts.hostname, port) if parts.hostname else None

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from ..codec import check_fields
 from ..ids import CustomerId
 from .broker import BrokerConfig
-from .fields import Binary, Binary32, Pem
+from .fields import Binary, Binary32, CertificatePem, CertificatesPem, RequestPem
 
 __all__ = [
     "CertificatesAnswer",
@@ -34,7 +34,7 @@ class RotateKeyRequest:
 class CertificatesRequest:
     """A new request in PEM; signed over ``certificates_signed_bytes``."""
 
-    certificate_request: Pem
+    certificate_request: RequestPem
     signature: Binary
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -46,7 +46,7 @@ class CertificatesRequest:
 class CertificatesAnswer:
     """The new leaf alone."""
 
-    client_certificate: Pem
+    client_certificate: CertificatePem
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -71,7 +71,7 @@ class Credentials:
     schema: Literal[1] = 1
     customer_id: CustomerId
     registration: str
-    ca_bundle: Pem
+    ca_bundle: CertificatesPem
     broker_config: BrokerConfig
     vpn: Mapping[str, Any] | None = None
     order_public_keys: tuple[Mapping[str, Any], ...] = ()

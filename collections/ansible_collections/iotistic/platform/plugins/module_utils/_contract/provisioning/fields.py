@@ -13,16 +13,19 @@ __all__ = [
     "Binary",
     "Binary12",
     "Binary32",
+    "CertificatePem",
+    "CertificatesPem",
     "Challenge",
     "KeyId",
     "MacAddress",
-    "Pem",
     "Port",
+    "PublicKeyPem",
+    "RequestPem",
     "Sealed",
 ]
 
 CHALLENGE_CHARACTERS = 2048
-_PEM = re.compile(r"-----BEGIN [A-Z ]+-----\r?\n.+?-----END [A-Z ]+-----", re.DOTALL)
+_PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----\r?\n.+?-----END \1-----", re.DOTALL)
 
 
 def _binary(length: int | None = None, more_than: int = 0) -> Callable[[str], str]:
@@ -40,10 +43,16 @@ def _challenge(text: str) -> str:
     return _binary()(text)
 
 
-def _pem(text: str) -> str:
-    if not _PEM.search(text):
-        raise ContractError("", "not PEM")
-    return text
+def _pem(*labels: str, several: bool = False) -> Callable[[str], str]:
+    def check(text: str) -> str:
+        found = _PEM.findall(text)
+        if not found or not set(found) <= set(labels):
+            raise ContractError("", f"not PEM of a {labels[0].lower()}")
+        if len(found) > 1 and not several:
+            raise ContractError("", f"more than one {labels[0].lower()}")
+        return text
+
+    return check
 
 
 def _port(number: int) -> int:
@@ -59,5 +68,8 @@ Sealed = Annotated[str, _binary(more_than=16)]
 Challenge = Annotated[str, _challenge]
 KeyId = Annotated[str, check_provisioning_key_id]
 MacAddress = Annotated[str, check_mac_address]
-Pem = Annotated[str, _pem]
+PublicKeyPem = Annotated[str, _pem("PUBLIC KEY")]
+CertificatePem = Annotated[str, _pem("CERTIFICATE")]
+CertificatesPem = Annotated[str, _pem("CERTIFICATE", several=True)]
+RequestPem = Annotated[str, _pem("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST")]
 Port = Annotated[int, _port]

@@ -7,8 +7,18 @@ from typing import Any
 from ..codec import check_fields
 from ..errors import ContractError
 from ..ids import CustomerId, Uuid
-from .broker import ApiAccess, MqttAccess
-from .fields import Binary, Binary12, Binary32, Challenge, KeyId, MacAddress, Pem, Sealed
+from .broker import ApiAccess, MqttAccess, origin
+from .fields import (
+    Binary,
+    Binary12,
+    Binary32,
+    Challenge,
+    KeyId,
+    MacAddress,
+    PublicKeyPem,
+    RequestPem,
+    Sealed,
+)
 from .string import ApiKey
 
 __all__ = [
@@ -31,7 +41,7 @@ class KeyExchangeRequest:
 
     device_uuid: Uuid
     provisioning_api_key: KeyId
-    device_public_key: Pem | None = None
+    device_public_key: PublicKeyPem | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -42,7 +52,7 @@ class KeyExchangeRequest:
 class KeyExchangeAnswer:
     """The API's RSA key, its thumbprint, and a challenge if the device named its key."""
 
-    api_public_key: Pem
+    api_public_key: PublicKeyPem
     key_id: Binary32
     challenge: Challenge | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -84,7 +94,7 @@ class RegistrationPayload:
 
     device_uuid: Uuid
     provisioning_api_key: str = field(repr=False)
-    certificate_request: Pem
+    certificate_request: RequestPem
     device_sealing_key: Binary32
     challenge: Challenge
     device_name: str | None = None
@@ -119,7 +129,7 @@ class RegisterAnswer:
         if not self.registration:
             raise ContractError("registration", "is required")
         ApiKey.parse(self.device_api_key, "dk1", "deviceApiKey")
-        if not self.target_state_url.startswith(self.api.endpoint.rstrip("/") + "/"):
+        if origin(self.target_state_url) != origin(self.api.endpoint):
             raise ContractError("targetStateUrl", "not on the origin of api.endpoint")
 
 
