@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from iotistic_contract.errors import ContractError
 from iotistic_contract.license import (
@@ -212,3 +214,27 @@ def test_claims_that_billing_never_signs_are_refused(
     with pytest.raises(ContractError) as refused:
         License.from_claims({**paid().claims(), **changes})
     assert refused.value.pointer == pointer
+
+
+licenses = st.one_of(
+    st.just(trial()),
+    st.builds(
+        paid,
+        st.sampled_from(list(PLANS)),
+        status=st.sampled_from(["active", "past_due", "unpaid", "canceled", "paused"]),
+        cancels_at_period_end=st.booleans(),
+        current_period_ends_at=st.none() | st.just(PERIOD),
+    ),
+)
+moments = st.integers(-40 * 24, 120 * 24).map(lambda hours: MADE + timedelta(hours=hours))
+WORST_FIRST = list(LicenseState)
+
+
+@given(licenses, moments, moments)
+def test_time_alone_never_makes_a_license_better(
+    license_: License, one: datetime, other: datetime
+) -> None:
+    sooner, later = sorted([one, other])
+    before, after = license_status(license_, sooner), license_status(license_, later)
+    assert WORST_FIRST.index(after.state) <= WORST_FIRST.index(before.state)
+    assert (before.state == after.state) == (before.until is None or later < before.until)

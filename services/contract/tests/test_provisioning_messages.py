@@ -2,9 +2,12 @@
 
 import copy
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from iotistic_contract.codec import b64u_encode, decode, encode
 from iotistic_contract.errors import ContractError
@@ -182,3 +185,24 @@ def test_a_missing_proof_is_told_apart_from_a_broken_one(
 def test_an_empty_body_lacks_every_proof() -> None:
     assert missing_proof({}) == ("/keyId", "/challenge", "/signature", "/encryptedPayload")
     assert missing_proof(REGISTER) == ()
+
+
+leaves = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
+)
+anything = st.recursive(leaves, lambda inner: st.lists(inner, max_size=2), max_leaves=3)
+
+
+@given(st.sampled_from(WHOLE), st.data())
+def test_any_member_of_any_message_may_be_anything(
+    message: tuple[type, Mapping[str, Any]], data: st.DataObject
+) -> None:
+    kind, document = message
+    places = [f"/{name}" for name in document]
+    for name, inner in document.items():
+        places += [f"/{name}/{key}" for key in inner] if isinstance(inner, dict) else []
+    hostile = changed(document, data.draw(st.sampled_from(places)), data.draw(anything))
+    with suppress(ContractError):  # anything else would be a fault of ours
+        decode(kind, hostile, unknown="keep")
+    if kind is RegisterRequest:
+        assert all(pointer.startswith("/") for pointer in missing_proof(hostile))

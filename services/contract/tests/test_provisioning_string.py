@@ -3,6 +3,8 @@
 import hashlib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from iotistic_contract.codec import b64u_encode
 from iotistic_contract.errors import ContractError
@@ -75,6 +77,9 @@ def test_a_default_port_is_left_out() -> None:
         f"iotp1.k1.{SECRET}.{PIN}@fd00::1",
         f"iotp1.k1.{SECRET}.{PIN}@[fd00::1",
         f"iotp1.k1.{SECRET}.{PIN}@[fd00::1]x",
+        f"iotp1.k1.{SECRET}.{PIN}@[fd00::1::2]",
+        f"iotp1.k1.{SECRET}.{PIN}@[127.0.0.1]",
+        f"iotp1.k1.{SECRET}.{PIN}@[h]",
         f"iotp1.k1.{SECRET}.{PIN}@-h",
         f"iotp1.k1.{SECRET}.{PIN}@https://h",
     ],
@@ -105,3 +110,28 @@ def test_other_keys_are_refused_at_their_pointer(text: str) -> None:
     with pytest.raises(ContractError) as refused:
         ApiKey.parse(text, "dk1", "deviceApiKey")
     assert refused.value.pointer == "/deviceApiKey"
+
+
+strings = st.builds(
+    ProvisioningString,
+    key_id=st.from_regex(r"[A-Za-z0-9_-]{1,40}", fullmatch=True),
+    secret=st.binary(min_size=32, max_size=32).map(b64u_encode),
+    pin=st.none() | st.binary(min_size=32, max_size=32).map(b64u_encode),
+    host=st.sampled_from(["h", "127.77.0.16", "tenant.example", "a-b.c"])
+    | st.ip_addresses(v=6).map(str),
+    port=st.integers(1, 65535),
+)
+
+
+@given(strings)
+def test_what_is_written_is_read_as_the_same(text: ProvisioningString) -> None:
+    assert ProvisioningString.parse(str(text)) == text
+
+
+@given(st.text() | strings.map(str), st.integers(0, 80), st.text(max_size=2))
+def test_any_text_is_read_or_refused(text: str, place: int, between: str) -> None:
+    try:
+        read = ProvisioningString.parse(text[:place] + between + text[place:])
+    except ContractError:
+        return
+    assert ProvisioningString.parse(str(read)) == read
