@@ -1,0 +1,1 @@
+"""The rules of billing: values in, values out, no I/O."""

@@ -1,0 +1,1 @@
+"""HTTP only: parse, ask a use case, answer."""

@@ -1,0 +1,176 @@
+"""The only place where the parts of billing are put together."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from argon2 import PasswordHasher
+
+from iotistic_kit import logs
+from iotistic_kit.clock import SystemClock
+from iotistic_kit.db import Database
+from iotistic_kit.health import Health, UnhealthyError
+from iotistic_kit.lifespan import Lifespan
+from iotistic_kit.settings import read_settings
+from iotistic_kit.work import WORK_MIGRATIONS, WorkQueue
+from iotistic_kit.worker import Worker
+from iotistic_pki.errors import PkiFault
+from iotistic_pki.license_keys import KeyStore
+from iotistic_pki.tokens import Purpose
+
+from .app import Parts, create_app
+from .deploy.code import CodeHash
+from .deploy.deployer import Deployer
+from .deploy.environment import environment_for
+from .deploy.upkeep import Upkeep
+from .domain.model import JobKind
+from .metrics import Counts
+from .security import Credentials
+from .settings import BillingSettings, WorkerSettings
+from .usecases.accounts import Accounts
+from .usecases.customers import Customers, Registry
+from .usecases.licensing import Licensing
+from .usecases.tenants import Jobs, Platform, Tenants
+
+if TYPE_CHECKING:
+    from iotistic_kit.app import ServiceApp
+    from iotistic_kit.clock import Clock
+
+__all__ = ["MIGRATIONS", "Built", "BuiltWorker", "app", "build", "build_worker"]
+
+MIGRATIONS = (WORK_MIGRATIONS, Path(__file__).parent / "migrations")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """The parts, on one database that is not open yet."""
+
+    database: Database
+    parts: Parts
+
+
+def app() -> ServiceApp:
+    """Return the application as the environment tells; for granian."""
+    settings = read_settings(BillingSettings)
+    logs.configure("billing", settings.log_level)
+    built = build(settings)
+    return create_app(built.parts, [Lifespan([built.database])])
+
+
+def build(settings: BillingSettings, clock: Clock | None = None) -> Built:
+    """Return the parts of the HTTP service."""
+    clock = clock or SystemClock()
+    database = Database(settings.conninfo, name="iotistic-billing")
+    queue = WorkQueue(database)
+    keys = KeyStore(settings.license_keys_dir)
+    seed = settings.api_key_seed.get_secret_value().encode()
+    licensing = Licensing(database, keys, clock, secrets.token_bytes)
+    registry = Registry(
+        licensing=licensing, clock=clock, random=secrets.token_bytes, api_key_seed=seed
+    )
+    tenants = _tenants(settings, database, queue, keys, clock)
+    parts = Parts(
+        credentials=Credentials(database, clock, settings.admin_token.get_secret_value()),
+        tenants=tenants,
+        jobs=Jobs(database, queue, clock),
+        customers=Customers(database, tenants, registry, clock),
+        accounts=Accounts(
+            database,
+            tenants,
+            registry,
+            clock,
+            pending_trials=settings.pending_trials,
+            random_name=secrets.token_hex,
+            hasher=PasswordHasher(),
+        ),
+        licensing=licensing,
+        keys=keys,
+        clock=clock,
+        counts=Counts(database),
+        health=Health({"database": database.check, "keys": _keys_check(keys)}),
+        base_domain=settings.base_domain,
+        public_url=settings.public_url,
+    )
+    return Built(database=database, parts=parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltWorker:
+    """A worker and its upkeep, on one database that is not open yet."""
+
+    database: Database
+    worker: Worker
+    upkeep: Upkeep
+
+
+def build_worker(settings: WorkerSettings) -> BuiltWorker:
+    """Return the parts of a worker."""
+    built = build(settings)
+    queue = WorkQueue(
+        built.database,
+        worker=f"{socket.gethostname()}:{os.getpid()}",
+        lease=timedelta(seconds=settings.deploy_lease),
+        retries=settings.retry_policy,
+    )
+    deployer = Deployer(
+        database=built.database,
+        queue=queue,
+        tenants=built.parts.tenants,
+        licensing=built.parts.licensing,
+        keys=built.parts.keys,
+        clock=built.parts.clock,
+        settings=settings,
+        environment=environment_for(settings),
+    )
+    worker = Worker(
+        queue,
+        {str(kind): deployer for kind in JobKind},
+        built.database.conninfo,
+        concurrency=settings.deploy_slots,
+        renewal=timedelta(seconds=settings.deploy_renewal),
+    )
+    tasks = [built.parts.licensing.renew_due, built.parts.accounts.forget_old]
+    return BuiltWorker(database=built.database, worker=worker, upkeep=Upkeep(settings, tasks))
+
+
+def _tenants(
+    settings: BillingSettings,
+    database: Database,
+    queue: WorkQueue,
+    keys: KeyStore,
+    clock: Clock,
+) -> Tenants:
+    platform = Platform(
+        code=CodeHash(settings.deploy_project_dir.resolve()),
+        keys=keys,
+        base_domain=settings.base_domain,
+        billing_url=settings.public_url,
+    )
+    return Tenants(
+        database,
+        queue,
+        platform,
+        clock,
+        network=settings.deploy_net,
+        verified_only=settings.email_verification,
+    )
+
+
+class _keys_check:  # noqa: N801 -- reads as a check where it is named
+    """Whether licenses and service tokens can be signed."""
+
+    def __init__(self, keys: KeyStore) -> None:
+        self._keys = keys
+
+    async def __call__(self) -> None:
+        try:
+            for purpose in Purpose:
+                self._keys.signing_key(purpose)
+        except PkiFault as error:
+            raise UnhealthyError(f"no usable {purpose} key ({error.reason})") from None

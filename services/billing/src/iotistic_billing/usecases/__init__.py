@@ -1,0 +1,1 @@
+"""What billing does: each use case opens its own transaction."""

@@ -1,0 +1,212 @@
+"""Sign up and sign in."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from argon2.exceptions import VerificationError
+
+from iotistic_billing.domain.errors import (
+    IdempotencyKeyReused,
+    LoginRefused,
+    TooManyAttempts,
+    TrialsExhausted,
+    VerificationPending,
+)
+from iotistic_billing.domain.licensing import trial
+from iotistic_billing.security import digest, new_session_token
+from iotistic_billing.storage.accounts import Answered, PostgresAccounts, PostgresAudit
+from iotistic_billing.storage.customers import PostgresCustomers
+from iotistic_contract.codec import canonical
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from argon2 import PasswordHasher
+
+    from iotistic_billing.usecases.customers import Registry
+    from iotistic_billing.usecases.tenants import Queued, Tenants
+    from iotistic_kit.clock import Clock
+    from iotistic_kit.db import Connection, Database
+
+__all__ = ["Accounts", "Session", "SignUpForm", "SignedUp"]
+
+ROUTE = "POST /api/customers/signup"
+SIGN_UPS, SIGN_UP_WINDOW = 5, timedelta(hours=1)
+LOGINS, LOGIN_WINDOW = 10, timedelta(minutes=15)
+SESSION = timedelta(hours=12)
+ANSWERS_KEPT = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignUpForm:
+    """What a new customer has typed; ``source`` is the address that it came from."""
+
+    email: str
+    password: str
+    company_name: str
+    full_name: str
+    source: str
+    idempotency_key: str | None = None
+
+    @property
+    def body_hash(self) -> bytes:
+        """The hash of all that was typed, for telling a repetition from another request."""
+        typed = [self.email, self.password, self.company_name, self.full_name]
+        return hashlib.sha256(canonical(typed)).digest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedUp:
+    """A customer that signed up, now or in the request that this one repeats."""
+
+    customer_id: str
+    job_id: str | None
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """A person's session; ``token`` is shown once."""
+
+    token: str
+    customer_id: str
+    expires_at: datetime
+
+
+class Accounts:
+    """The accounts of people who sign up by themselves."""
+
+    def __init__(  # noqa: PLR0913 -- what an account is made from
+        self,
+        database: Database,
+        tenants: Tenants,
+        registry: Registry,
+        clock: Clock,
+        *,
+        pending_trials: int,
+        random_name: Callable[[int], str],
+        hasher: PasswordHasher,
+    ) -> None:
+        self._database = database
+        self._tenants = tenants
+        self._registry = registry
+        self._clock = clock
+        self._pending_trials = pending_trials
+        self._random_name = random_name
+        self._hasher = hasher
+        self._nobody = hasher.hash(random_name(16))
+
+    async def sign_up(self, form: SignUpForm) -> SignedUp:
+        """Make a customer on trial and queue its tenant, or only once the address is verified.
+
+        A repetition under the same Idempotency-Key returns what the first one made.
+        """
+        before = await self._answered(form)
+        if before is not None:
+            return before
+        await self._count("signup", form.source, SIGN_UPS, SIGN_UP_WINDOW)
+        password_hash = await asyncio.to_thread(self._hasher.hash, form.password)
+        async with self._database.transaction() as connection:
+            accounts = PostgresAccounts(connection)
+            if form.idempotency_key is not None:
+                meanwhile = await accounts.reserve_answer(
+                    ROUTE, form.idempotency_key, form.body_hash, self._clock.now()
+                )
+                if meanwhile is not None:
+                    return _replayed(meanwhile, form)
+            made = await self._make(connection, form, password_hash)
+            if form.idempotency_key is not None:
+                answer = {"customer_id": made.customer_id, "job_id": made.job_id}
+                await accounts.keep_answer(ROUTE, form.idempotency_key, answer)
+            return made
+
+    async def login(self, email: str, password: str, source: str) -> Session:
+        """Return a new session; LoginRefused alike for a wrong password and an unknown address."""
+        await self._count("login", f"{source} {email}", LOGINS, LOGIN_WINDOW)
+        async with self._database.connection() as connection:
+            found = await PostgresCustomers(connection).password_of(email)
+        customer_id, stored = found or ("", self._nobody)
+        if not await asyncio.to_thread(self._matches, stored, password) or not customer_id:
+            raise LoginRefused("the e-mail address or the password is wrong")
+        now = self._clock.now()
+        token = new_session_token()
+        session = Session(token=token, customer_id=customer_id, expires_at=now + SESSION)
+        async with self._database.transaction() as connection:
+            accounts = PostgresAccounts(connection)
+            await accounts.add_session(digest(token), customer_id, session.expires_at)
+            audit = PostgresAudit(connection)
+            await audit.note(now, customer_id, "session_opened", customer_id, source=source)
+        return session
+
+    async def forget_old(self) -> None:
+        """Remove sessions, attempts and kept answers that are over."""
+        async with self._database.transaction() as connection:
+            await PostgresAccounts(connection).forget(self._clock.now(), ANSWERS_KEPT)
+
+    async def _make(self, connection: Connection, form: SignUpForm, password_hash: str) -> SignedUp:
+        now = self._clock.now()
+        if await PostgresCustomers(connection).pending_trials() >= self._pending_trials:
+            raise TrialsExhausted("too many trials wait to be verified; try again later")
+        customer = self._registry.drawn(
+            external_id=f"trial-{self._random_name(6)}",
+            company_name=form.company_name,
+            email=form.email,
+            full_name=form.full_name,
+            subscription=trial(now),
+        )
+        await self._registry.add(connection, customer, password_hash)
+        audit = PostgresAudit(connection)
+        await audit.note(now, customer.id, "signed_up", customer.id, source=form.source)
+        queued = await self._deployed(connection, customer.id)
+        return SignedUp(customer_id=customer.id, job_id=queued.job_id if queued else None)
+
+    async def _deployed(self, connection: Connection, customer_id: str) -> Queued | None:
+        customer = await PostgresCustomers(connection).get(customer_id)
+        try:
+            return await self._tenants.queue(connection, customer, "sign-up", customer_id)
+        except VerificationPending:
+            return None
+
+    async def _answered(self, form: SignUpForm) -> SignedUp | None:
+        if form.idempotency_key is None:
+            return None
+        async with self._database.connection() as connection:
+            answered = await PostgresAccounts(connection).answered(ROUTE, form.idempotency_key)
+        return _replayed(answered, form) if answered is not None else None
+
+    async def _count(self, action: str, source: str, limit: int, window: timedelta) -> None:
+        now = self._clock.now()
+        async with self._database.transaction() as connection:
+            again = await PostgresAccounts(connection).count_attempt(
+                action, source, now, window, limit
+            )
+        if again is not None:
+            seconds = max(1, int((again - now).total_seconds()) + 1)
+            raise TooManyAttempts(
+                f"too many attempts; the next is taken in {seconds} s",
+                headers={"Retry-After": str(seconds)},
+            )
+
+    def _matches(self, stored: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(stored, password)
+        except VerificationError:
+            return False
+
+
+def _replayed(answered: Answered, form: SignUpForm) -> SignedUp:
+    if answered.body_hash != form.body_hash:
+        raise IdempotencyKeyReused(
+            "this Idempotency-Key came with another body before",
+            errors=[{"pointer": "", "detail": "differs from the first request's body"}],
+        )
+    return SignedUp(
+        customer_id=answered.answer["customer_id"],
+        job_id=answered.answer["job_id"],
+        replayed=True,
+    )
