@@ -10,7 +10,7 @@ import structlog
 from iotistic_kit.app import ServiceApp
 from iotistic_kit.errors import Problem
 from iotistic_kit.openapi import check_routes
-from iotistic_kit.problems import answer
+from iotistic_kit.problems import _answer as answer
 from iotistic_pki.errors import (
     KeyRefused,
     PkiFault,

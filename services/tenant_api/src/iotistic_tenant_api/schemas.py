@@ -1,7 +1,5 @@
 """Bodies of this API: pydantic, strict about what people send."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated, Any, Literal
 

@@ -1,15 +1,11 @@
 """What this service is told by its environment, read once."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, SecretStr
 
 from iotistic_kit.settings import ServiceSettings
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["TenantSettings"]
 

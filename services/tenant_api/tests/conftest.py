@@ -1,0 +1,130 @@
+"""A tenant of the test's own: CA, signing process, billing's keys, database, application."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from falcon.testing import ASGIConductor, Result
+from pydantic import SecretStr
+
+from iotistic_contract.codec import decode
+from iotistic_contract.provisioning import KeyExchangeAnswer, ProvisioningString
+from iotistic_kit.clock import MemoryClock
+from iotistic_kit.migrations import migrate
+from iotistic_kit.testing import PostgresServer
+from iotistic_tenant_api.cli import MIGRATIONS
+from iotistic_tenant_api.runtime import Worker
+from iotistic_tenant_api.testing import Billing, MemoryDevice, TenantFiles
+
+pytest_plugins = ["iotistic_kit.testing"]
+
+CUSTOMER = "cust_" + "a1" * 16
+ALL_SCOPES = ("read", "devices", "target-states", "overrides", "provisioning-keys")
+
+
+@dataclass(slots=True)
+class Api:
+    """A running worker, asked in process; people are a service token with every scope."""
+
+    conductor: ASGIConductor
+    worker: Worker
+    clock: MemoryClock
+    files: TenantFiles
+
+    async def call(
+        self, method: str, path: str, body: Any = None, *, scope: Any = ALL_SCOPES, **kwargs: Any
+    ) -> Result:
+        headers = {"Authorization": f"Bearer {self.token(scope)}"} | kwargs.pop("headers", {})
+        return await self.ask(method, path, body, headers=headers, **kwargs)
+
+    async def ask(self, method: str, path: str, body: Any = None, **kwargs: Any) -> Result:
+        if body is not None:
+            kwargs["json"] = body
+        return await self.conductor.simulate_request(method, path, **kwargs)
+
+    def token(self, scope: Any = ALL_SCOPES, customer: str = CUSTOMER) -> str:
+        return self.files.billing.service_token(customer, scope, self.clock.now())
+
+    async def provisioning_key(self, **wish: Any) -> str:
+        answer = await self.call("POST", "/api/provisioning-keys", wish)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json["key"])
+
+    async def challenge(self, device: MemoryDevice, key: str) -> KeyExchangeAnswer:
+        key_id = ProvisioningString.parse(key).key_id
+        answer = await self.ask(
+            "POST", "/api/provisioning/v2/key-exchange", device.key_exchange(key_id)
+        )
+        assert answer.status_code == 200, answer.text
+        return decode(KeyExchangeAnswer, answer.json, unknown="keep")
+
+    async def register(self, device: MemoryDevice, key: str) -> Result:
+        request = device.registration_request(await self.challenge(device, key), key)
+        answer = await self.ask("POST", "/api/provisioning/v2/register", device.body(request))
+        if answer.status_code == 200:
+            device.keep(answer.json)
+        return answer
+
+    async def registered(self, **wish: Any) -> MemoryDevice:
+        device = MemoryDevice()
+        answer = await self.register(device, await self.provisioning_key(**wish))
+        assert answer.status_code == 200, answer.text
+        return device
+
+    async def poll(self, device: MemoryDevice, etag: str | None = None) -> Result:
+        headers = device.headers | ({"If-None-Match": etag} if etag else {})
+        return await self.ask("GET", f"/api/v1/device/{device.uuid}/state", headers=headers)
+
+    async def rows(self, statement: str, *arguments: Any) -> list[Any]:
+        async with self.worker.database.connection() as connection:
+            return await (await connection.execute(statement, arguments)).fetchall()
+
+
+@pytest.fixture(scope="session")
+def billing() -> Billing:
+    return Billing()
+
+
+@pytest.fixture(scope="session")
+def tenant_files(billing: Billing) -> Iterator[TenantFiles]:
+    with tempfile.TemporaryDirectory(prefix="tn-") as folder:
+        files = TenantFiles.make(Path(folder), CUSTOMER, "127.77.6.2", billing)
+        yield files
+        files.stop()
+
+
+@pytest.fixture
+def conninfo(postgres_server: PostgresServer) -> str:
+    def build(conninfo: str) -> None:
+        migrate(conninfo, MIGRATIONS)
+
+    return postgres_server.create(template=postgres_server.template("tenant", build))
+
+
+@pytest.fixture
+def clock() -> MemoryClock:
+    return MemoryClock(datetime.now(UTC).replace(microsecond=0))
+
+
+@pytest.fixture
+def plan() -> str:
+    """The plan of the seeded license; tests override it."""
+    return "professional"
+
+
+@pytest.fixture
+async def api(
+    tenant_files: TenantFiles, conninfo: str, clock: MemoryClock, plan: str
+) -> AsyncIterator[Api]:
+    token = tenant_files.billing.license_token(CUSTOMER, clock.now(), plan) if plan else None
+    license_key = None if token is None else SecretStr(token)
+    settings = tenant_files.settings(conninfo, iotistic_license_key=license_key)
+    worker = Worker(settings, clock)
+    async with ASGIConductor(worker.app()) as conductor:
+        yield Api(conductor, worker, clock, tenant_files)
