@@ -84,6 +84,7 @@ def test_a_report_from_a_newer_agent_is_kept_not_refused() -> None:
 
 def test_a_report_of_ours_reads_as_written() -> None:
     report = Report(
+        schema=1,
         stream="s",
         epoch=1,
         sequence=1,

@@ -55,7 +55,7 @@ SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_
 CONTENTS = SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(st.text(max_size=4), SCALARS)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from(list(_paths(WHOLE))), CONTENTS)
 def test_a_spec_with_anything_anywhere_is_read_or_refused_with_a_pointer(
     path: Path_, content: object
@@ -69,7 +69,7 @@ def test_a_spec_with_anything_anywhere_is_read_or_refused_with_a_pointer(
         assert decode(Spec, encode(spec)) == spec
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from(list(_paths(WHOLE))), CONTENTS)
 def test_a_device_applies_what_it_can_read(path: Path_, content: object) -> None:
     document = _changed(path, content)

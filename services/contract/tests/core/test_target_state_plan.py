@@ -245,7 +245,7 @@ SPECS = st.builds(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.none() | SPECS, SPECS)
 def test_after_a_plan_the_next_one_is_empty(found: Spec | None, wanted: Spec) -> None:
     api = MemoryTargets(ActualTarget(uuid=ONE))
