@@ -1,13 +1,6 @@
 """Each code word has its one status."""
 
-from iotistic_contract.problems import (
-    RESTART_PHASE_1,
-    SET_ASIDE,
-    STATUS,
-    STOP_AND_SHOW,
-    Code,
-    status_of,
-)
+from iotistic_contract.problems import Code, status_of
 
 BY_STATUS = {
     400: {"malformed"},
@@ -33,10 +26,3 @@ def test_words_by_status() -> None:
     assert {str(code): status_of(code) for code in Code} == {
         word: status for status, words in BY_STATUS.items() for word in words
     }
-
-
-def test_what_a_device_does_with_an_answer() -> None:
-    again = {code for code in STATUS if STATUS[code] in RESTART_PHASE_1}
-    assert {str(code) for code in again} == BY_STATUS[410]
-    assert not STOP_AND_SHOW & RESTART_PHASE_1
-    assert {400, 403, 404, 409, 413, 422} == SET_ASIDE
