@@ -43,6 +43,8 @@ CASES = [
     ("no wish for an end", (replace(KEY, expires_at=LATER),), "k1", WANTED, ()),
     ("an end", (KEY,), "k1", replace(WANTED, expires_at=LATER),
      (RevokeKey("k1"), replace(NEW, expires_at=LATER))),
+    ("an end that the wire cut", (replace(KEY, expires_at=LATER),), "k1",
+     replace(WANTED, expires_at=LATER.replace(microsecond=999)), ()),
     ("another name's key stays", (OTHER,), None, WANTED, (NEW,)),
     ("absent, nothing there", (OTHER,), None, GONE, ()),
     ("absent", (KEY, OTHER), "k1", GONE, (RevokeKey("k1"), RemoveFile(DEST))),

@@ -128,7 +128,7 @@ def _serves(key: ActualKey, actual: ActualKeys, desired: ProvisioningKey) -> boo
         and key.id == actual.dest_key_id
         and (key.max_devices, key.fleet, key.device_uuid)
         == (desired.max_devices, desired.fleet, desired.device_uuid)
-        and desired.expires_at in (None, key.expires_at)
+        and encode(desired.expires_at) in (None, encode(key.expires_at))  # as the wire writes it
     )
 
 
