@@ -9,15 +9,21 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ._client import ApiError, Client, quoted
-from ._contract.codec import decode, encode
+from ._contract.codec import encode
 from ._contract.errors import ContractError
 from ._contract.ids import check_uuid
-from ._contract.planning.target_state import ActualTarget, WriteTargets, actual_targets
+from ._contract.planning.target_state import (
+    ActualTarget,
+    WriteTargets,
+    actual_targets,
+    spec_reader,
+)
 from ._contract.target_secrets import plain_secrets, with_hmacs_of
-from ._contract.target_state import Spec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+    from ._contract.target_state import Spec
 
 __all__ = ["SCOPE", "TargetStates", "desired_from"]
 
@@ -28,25 +34,31 @@ BATCH = 10_000
 
 def desired_from(params: dict[str, Any]) -> dict[str, Spec]:
     """Return the wanted spec of each device, by uuid; errors point into the task's options."""
+    read = spec_reader()
     if params["uuid"] is not None:
-        return dict([_target(params, {})])
+        return dict([_target(params, read)])
     specs: dict[str, Spec] = {}
     for index, options in enumerate(params["targets"]):
         try:
-            uuid, specs[uuid] = _target(options, specs)
+            uuid, spec = _target(options, read)
+            _check_new(uuid, specs)
         except ContractError as error:
             raise error.under("targets", index) from None
+        specs[uuid] = spec
     return specs
 
 
-def _target(options: dict[str, Any], seen: dict[str, Spec]) -> tuple[str, Spec]:
+def _target(options: dict[str, Any], read: Callable[[Any], Spec]) -> tuple[str, Spec]:
     try:
         uuid = check_uuid(options["uuid"])
     except ContractError as error:
         raise error.under("uuid") from None
+    return uuid, read({"apps": options["apps"], "config": options["config"] or {}})
+
+
+def _check_new(uuid: str, seen: dict[str, Spec]) -> None:
     if uuid in seen:
         raise ContractError("/uuid", f"{uuid} is in the list twice")
-    return uuid, decode(Spec, {"apps": options["apps"], "config": options["config"] or {}})
 
 
 class TargetStates:

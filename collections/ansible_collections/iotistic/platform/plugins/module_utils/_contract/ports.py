@@ -2,8 +2,9 @@
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Self, cast
+from typing import ClassVar, Literal, Self, cast
 
 from .errors import ContractError
 
@@ -25,6 +26,10 @@ class Port:
     container_port: int
     host_ip: str | None = None
     protocol: Protocol = "tcp"
+    wire_schema: ClassVar[Mapping[str, object]] = {
+        "type": "string",
+        "examples": ["8080:80", "127.0.0.1:53:53/udp"],
+    }
 
     @classmethod
     def from_wire(cls, value: object) -> Self:

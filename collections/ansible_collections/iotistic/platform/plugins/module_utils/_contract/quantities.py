@@ -1,9 +1,10 @@
 """Durations, cores and bytes as people write them; equal when they mean the same."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Self
+from typing import ClassVar, Self
 
 from .errors import ContractError
 
@@ -23,6 +24,7 @@ class Duration:
     """A span of time, ``1m30s`` on the wire, in whole milliseconds."""
 
     milliseconds: int
+    wire_schema: ClassVar[Mapping[str, object]] = {"type": "string", "examples": ["1m30s", "500ms"]}
 
     @classmethod
     def from_wire(cls, value: object) -> Self:
@@ -57,6 +59,10 @@ class Cpu:
     """A share of processor cores in thousandths: ``0.5`` and ``500m`` are half a core."""
 
     millicores: int
+    wire_schema: ClassVar[Mapping[str, object]] = {
+        "type": ["string", "number"],
+        "examples": ["0.5", "500m"],
+    }
 
     @classmethod
     def from_wire(cls, value: object) -> Self:
@@ -81,6 +87,10 @@ class Memory:
     """An amount of memory or storage in bytes: K, M, G, T are decimal, Ki, Mi, Gi, Ti binary."""
 
     octets: int
+    wire_schema: ClassVar[Mapping[str, object]] = {
+        "type": ["string", "integer"],
+        "examples": ["128Mi", "1.5G"],
+    }
 
     @classmethod
     def from_wire(cls, value: object) -> Self:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from .errors import ContractError
 from .times import parse_time
 
-__all__ = ["Identifier", "Member", "Reader", "Unknown", "members", "reader"]
+__all__ = ["Identifier", "Member", "Reader", "Unknown", "hints_of", "members", "reader"]
 
 Unknown = Literal["refuse", "keep"]
 Reader = Callable[[object, Unknown], Any]
@@ -57,10 +57,15 @@ class Member:
     required: bool
 
 
+def hints_of(cls: Any) -> dict[str, Any]:
+    """Return the type hints of the dataclass ``cls``, ``Annotated`` kept."""
+    return typing.get_type_hints(cls, localns=_ANNOTATION_NAMES, include_extras=True)
+
+
 @cache
 def members(cls: Any) -> tuple[Member, ...]:
     """Return the fields of the dataclass ``cls``; ``extra`` is none of them."""
-    hints = typing.get_type_hints(cls, localns=_ANNOTATION_NAMES, include_extras=True)
+    hints = hints_of(cls)
     return tuple(
         Member(
             name=field.name,

@@ -106,7 +106,7 @@ class Report:
     within a stream.
     """
 
-    schema: int = 1
+    schema: int
     stream: str
     epoch: Count
     sequence: Count

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from typing import ClassVar, Self
 
 from .base64url import b64u_decode
 from .errors import ContractError
@@ -27,6 +27,7 @@ class Secret:
     ephemeral_public_key: str | None = None
     nonce: str | None = None
     ciphertext: str | None = None
+    wire_schema: ClassVar[Mapping[str, object]] = {"type": ["string", "object"]}
 
     @classmethod
     def from_wire(cls, value: object) -> Self:

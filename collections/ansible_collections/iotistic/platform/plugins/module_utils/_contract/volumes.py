@@ -1,9 +1,10 @@
 """Mounts: ``name:/path[:ro]`` for a named volume, ``/host/path:/path[:ro]`` for a bind."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from .errors import ContractError
 
@@ -31,6 +32,10 @@ class Volume:
     source: str
     target: str
     read_only: bool = False
+    wire_schema: ClassVar[Mapping[str, object]] = {
+        "type": "string",
+        "examples": ["data:/var/lib/app", "data:/etc/app:ro"],
+    }
 
     @classmethod
     def from_wire(cls, value: object) -> Self:

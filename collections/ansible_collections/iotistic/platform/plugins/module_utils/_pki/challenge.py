@@ -11,7 +11,7 @@ from ansible_collections.iotistic.platform.plugins.module_utils._contract.errors
 
 from .errors import ProvisioningRefused
 
-__all__ = ["CHALLENGE_LIFE", "Challenge", "check_challenge", "mint_challenge"]
+__all__ = ["CHALLENGE_LIFE", "Challenge", "Registrant", "check_challenge", "mint_challenge"]
 
 CHALLENGE_LIFE = timedelta(minutes=5)
 _SKEW_MILLISECONDS = 60_000
@@ -20,12 +20,18 @@ _MAC_BYTES, _NONCE_BYTES = 32, 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Challenge:
-    """Whom a challenge was made for, and when; `nonce` (16 bytes) makes it unique."""
+class Registrant:
+    """Who registers, by which provisioning key; the device's public key in DER."""
 
     device_uuid: str
     provisioning_key_id: str
     device_public_key: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Challenge(Registrant):
+    """Whom a challenge was made for, and when; `nonce` (16 bytes) makes it unique."""
+
     at: datetime
     nonce: bytes
 

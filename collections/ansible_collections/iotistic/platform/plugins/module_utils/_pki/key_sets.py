@@ -2,20 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from functools import cached_property
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
-
-from ansible_collections.iotistic.platform.plugins.module_utils._contract.codec import b64u_decode, b64u_encode, canonical
-from ansible_collections.iotistic.platform.plugins.module_utils._contract.errors import ContractFault
+from ansible_collections.iotistic.platform.plugins.module_utils._contract.codec import b64u_encode, canonical
 from ansible_collections.iotistic.platform.plugins.module_utils._contract.license import ISSUER
 
-from .errors import KeyRefused, TokenRefused
-from .jws import Signed, Unverified, algorithm, protected_header, sign_part
-from .keys import PrivateKey, PublicKey, checked_public, jwk, public_from_pem, thumbprint
+from .errors import TokenRefused
+from .jws import Signed, Unverified, protected_header, sign_part
+from .keys import PrivateKey, public_from_pem
+from .verification_keys import ALGORITHM, Purpose, VerificationKey
 
 __all__ = [
     "KEY_SET_TYPE",
@@ -29,57 +24,7 @@ __all__ = [
 ]
 
 KEY_SET_TYPE = "license-keys+jwt"
-_ALGORITHM = {"license": "RS256", "service": "EdDSA"}
 _MOST_SIGNATURES = 8
-
-
-class Purpose(StrEnum):
-    """What a key of billing signs, the JWK's member `for`; neither verifies the other's tokens."""
-
-    LICENSE = "license"
-    SERVICE = "service"
-
-
-@dataclass(frozen=True, kw_only=True)
-class VerificationKey:
-    """A public key bound to its purpose, and so to its algorithm; KeyRefused when they disagree."""
-
-    purpose: Purpose
-    key: PublicKey
-
-    def __post_init__(self) -> None:
-        if algorithm(self.key) != _ALGORITHM[self.purpose]:
-            wanted = "RSA" if self.purpose is Purpose.LICENSE else "Ed25519"
-            raise KeyRefused("key_type", f"a key for {self.purpose} tokens is {wanted}")
-
-    def __hash__(self) -> int:
-        return hash((self.purpose, self.kid))
-
-    @cached_property
-    def kid(self) -> str:
-        """The RFC 7638 thumbprint."""
-        return thumbprint(self.key)
-
-    def to_jwk(self) -> dict[str, str]:
-        """Return the JWK as it stands in the set."""
-        return {
-            **jwk(self.key),
-            "alg": _ALGORITHM[self.purpose],
-            "for": self.purpose.value,
-            "kid": self.kid,
-            "use": "sig",
-        }
-
-    @classmethod
-    def from_jwk(cls, member: Mapping[str, Any]) -> "VerificationKey":
-        """Read one JWK; TokenRefused `keys` unless key, `alg`, `kid` and `for` agree."""
-        try:
-            found = cls(purpose=Purpose(str(member.get("for"))), key=public_from_jwk(member))
-        except (KeyRefused, ValueError):
-            raise TokenRefused("keys", "a key of the set can't be used") from None
-        if member.get("kid") != found.kid or member.get("alg") != _ALGORITHM[found.purpose]:
-            raise TokenRefused("keys", "kid or alg of a key doesn't fit the key")
-        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,21 +103,6 @@ def verify_signed_jwks(held: KeySet, document: object) -> KeySet:
     return held if offered.seq == held.seq else offered
 
 
-def public_from_jwk(member: Mapping[str, Any]) -> PublicKey:
-    """Return the RSA or Ed25519 key of a JWK; KeyRefused otherwise, also with private members."""
-    if {"d", "p", "q", "k"} & member.keys():
-        raise KeyRefused("key", "a private key where a public one belongs")
-    try:
-        if member.get("kty") == "RSA":
-            e, n = (int.from_bytes(b64u_decode(member[name]), "big") for name in "en")
-            return checked_public(RSAPublicNumbers(e, n).public_key())
-        if member.get("kty") == "OKP" and member.get("crv") == "Ed25519":
-            return Ed25519PublicKey.from_public_bytes(b64u_decode(member["x"], 32))
-    except (KeyError, TypeError, ValueError, ContractFault):
-        raise KeyRefused("key", "not a readable JWK") from None
-    raise KeyRefused("key_type", "a JWK must be RSA or Ed25519")
-
-
 def _general(document: object) -> tuple[str, list[Signed]]:
     refused = TokenRefused("malformed", "not a general-JSON JWS")
     if not isinstance(document, Mapping) or not isinstance(document.get("payload"), str):
@@ -193,7 +123,7 @@ def _general(document: object) -> tuple[str, list[Signed]]:
 def _claims_by(held: KeySet, payload: str, signed: Signed) -> dict[str, Any] | None:
     """Return the claims when `signed` is right and by a license key that is held, else None."""
     try:
-        header = protected_header(signed.protected, KEY_SET_TYPE, _ALGORITHM[Purpose.LICENSE])
+        header = protected_header(signed.protected, KEY_SET_TYPE, ALGORITHM[Purpose.LICENSE])
         token = Unverified(header=header, payload=payload, signed=signed)
         return token.verify(held.find(token.kid, Purpose.LICENSE).key)
     except TokenRefused:

@@ -1,8 +1,6 @@
 """Keys: made, stored 0600, read, named by thumbprint and pin."""
 
-import base64
 import hashlib
-import json
 from enum import StrEnum
 from pathlib import Path
 
@@ -19,6 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
     load_pem_public_key,
 )
+
+from ansible_collections.iotistic.platform.plugins.module_utils._contract.codec import b64u_encode, canonical
 
 from .errors import KeyRefused
 from .files import write_atomic
@@ -144,7 +144,7 @@ def public_der(key: PrivateKey | PublicKey) -> bytes:
 
 def spki_sha256(key: PrivateKey | PublicKey) -> str:
     """SHA-256 of the SubjectPublicKeyInfo, base64url unpadded: pin of a CA, `keyId` of phase 1."""
-    return _b64u(hashlib.sha256(public_der(key)).digest())
+    return b64u_encode(hashlib.sha256(public_der(key)).digest())
 
 
 def jwk(key: PrivateKey | PublicKey) -> dict[str, str]:
@@ -154,25 +154,20 @@ def jwk(key: PrivateKey | PublicKey) -> dict[str, str]:
         numbers = public.public_numbers()
         return {"e": _b64u_integer(numbers.e), "kty": "RSA", "n": _b64u_integer(numbers.n)}
     if isinstance(public, ed25519.Ed25519PublicKey):
-        return {"crv": "Ed25519", "kty": "OKP", "x": _b64u(public.public_bytes_raw())}
+        return {"crv": "Ed25519", "kty": "OKP", "x": b64u_encode(public.public_bytes_raw())}
     point = public.public_numbers()
-    x, y = (_b64u(number.to_bytes(32, "big")) for number in (point.x, point.y))
+    x, y = (b64u_encode(number.to_bytes(32, "big")) for number in (point.x, point.y))
     return {"crv": "P-256", "kty": "EC", "x": x, "y": y}
 
 
 def thumbprint(key: PrivateKey | PublicKey) -> str:
     """Return the RFC 7638 thumbprint: `kid` of every key that signs tokens."""
-    text = json.dumps(jwk(key), separators=(",", ":"), sort_keys=True)
-    return _b64u(hashlib.sha256(text.encode("ascii")).digest())
+    return b64u_encode(hashlib.sha256(canonical(jwk(key))).digest())
 
 
 def _public(key: PrivateKey | PublicKey) -> PublicKey:
     return key.public_key() if isinstance(key, PrivateKey) else key
 
 
-def _b64u(octets: bytes) -> str:
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
-
-
 def _b64u_integer(number: int) -> str:
-    return _b64u(number.to_bytes((number.bit_length() + 7) // 8, "big"))
+    return b64u_encode(number.to_bytes((number.bit_length() + 7) // 8, "big"))

@@ -7,72 +7,21 @@ the public keys that stay listed, and `seq`, which rises with every change of th
 import json
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from .errors import KeyRefused, TokenRefused
 from .files import exclusive, write_atomic
-from .key_sets import KeySet, Purpose, VerificationKey, jwks, signed_jwks
+from .key_sets import KeySet, signed_jwks
 from .keys import KeyKind, PrivateKey, new_key, private_pem, read_private, thumbprint
+from .license_key_state import Slots, State
+from .verification_keys import Purpose, VerificationKey
 
 __all__ = ["KeyStore", "Slots"]
 
 _KINDS = {Purpose.LICENSE: KeyKind.RSA_3072, Purpose.SERVICE: KeyKind.ED25519}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slots:
-    """The kids of one purpose: `next` is announced, `current` signs, `last` signs sets only."""
-
-    next: str
-    current: str
-    last: str | None = None
-    created_at: str
-
-    @property
-    def held(self) -> tuple[str, ...]:
-        """All of them, current first."""
-        return tuple(kid for kid in (self.current, self.next, self.last) if kid is not None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """What `state.json` says."""
-
-    seq: int = 0
-    slots: dict[Purpose, Slots] = field(default_factory=dict)
-    listed: dict[str, VerificationKey] = field(default_factory=dict)
-
-    def to_mapping(self) -> dict[str, Any]:
-        """Return the JSON to store."""
-        slots = {
-            purpose.value: {
-                "next": each.next,
-                "current": each.current,
-                "last": each.last,
-                "createdAt": each.created_at,
-            }
-            for purpose, each in self.slots.items()
-        }
-        return {"schema": 1, "seq": self.seq, **slots, "listed": jwks(self.listed.values())["keys"]}
-
-    @classmethod
-    def from_mapping(cls, stored: dict[str, Any]) -> "State":
-        """Read `state.json`."""
-        listed = (VerificationKey.from_jwk(member) for member in stored["listed"])
-        slots = {
-            purpose: Slots(
-                next=stored[purpose]["next"],
-                current=stored[purpose]["current"],
-                last=stored[purpose]["last"],
-                created_at=stored[purpose]["createdAt"],
-            )
-            for purpose in Purpose
-            if purpose in stored
-        }
-        return cls(seq=stored["seq"], slots=slots, listed={key.kid: key for key in listed})
 
 
 class KeyStore:
@@ -95,7 +44,7 @@ class KeyStore:
                 return False
             current, following = self._made(purpose), self._made(purpose)
             slots = Slots(next=following.kid, current=current.kid, created_at=_text(now))
-            self._store(_changed(state, purpose, slots, (current, following)))
+            self._store(state.changed(purpose, slots, (current, following)))
             return True
 
     def rotate(self, purpose: Purpose, now: datetime, *, compromised: bool = False) -> Slots:
@@ -116,10 +65,8 @@ class KeyStore:
                 last=before.last if compromised else before.current,
                 created_at=_text(now),
             )
-            changed = _changed(state, purpose, slots, (following,))
-            if compromised:
-                del changed.listed[before.current]
-            self._store(changed)
+            leaves = before.current if compromised else ""
+            self._store(state.changed(purpose, slots, (following,), leaves))
             return slots
 
     def prune(self, named: Iterable[str]) -> bool:
@@ -129,7 +76,7 @@ class KeyStore:
         """
         with self._alone():
             state = self._state()
-            keep = set(named) | _held(state)
+            keep = state.held | set(named)
             listed = {kid: key for kid, key in state.listed.items() if kid in keep}
             if listed == state.listed:
                 return False
@@ -145,16 +92,14 @@ class KeyStore:
 
     def key_set(self) -> KeySet:
         """Return all public keys that are listed, with the set's number."""
-        state = self._state()
-        return KeySet(keys=tuple(state.listed.values()), seq=state.seq)
+        return self._state().key_set
 
     def signed_set(self, now: datetime) -> dict[str, Any]:
         """Return the set as general JSON, signed by current, next and last license key."""
         state = self._state()
         slots = state.slots.get(Purpose.LICENSE)
         signers = [self._private(kid) for kid in slots.held] if slots else []
-        keys = KeySet(keys=tuple(state.listed.values()), seq=state.seq)
-        return signed_jwks(keys, signers, int(now.timestamp()))
+        return signed_jwks(state.key_set, signers, int(now.timestamp()))
 
     def _alone(self) -> AbstractContextManager[None]:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -188,24 +133,9 @@ class KeyStore:
         """Write the state, then erase the private keys that it no longer holds."""
         text = json.dumps(state.to_mapping(), indent=2) + "\n"
         write_atomic(self._folder / "state.json", text.encode("ascii"), 0o600)
-        held = _held(state)
         for path in self._folder.glob("*.pem"):
-            if path.stem not in held:
+            if path.stem not in state.held:
                 path.unlink()
-
-
-def _changed(
-    state: State, purpose: Purpose, slots: Slots, made: tuple[VerificationKey, ...]
-) -> State:
-    return State(
-        seq=state.seq + 1,
-        slots={**state.slots, purpose: slots},
-        listed={**state.listed, **{key.kid: key for key in made}},
-    )
-
-
-def _held(state: State) -> set[str]:
-    return {kid for slots in state.slots.values() for kid in slots.held}
 
 
 def _text(now: datetime) -> str:

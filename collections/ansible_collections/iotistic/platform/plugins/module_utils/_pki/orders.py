@@ -10,8 +10,8 @@ from ansible_collections.iotistic.platform.plugins.module_utils._contract.orders
 
 from .errors import KeyRefused, TokenRefused
 from .jws import parse_compact, sign_compact
-from .key_sets import public_from_jwk
 from .keys import PrivateKey, PublicKey, jwk, thumbprint
+from .verification_keys import public_from_jwk
 
 __all__ = [
     "ORDER_KEYS_TYPE",

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address
 from typing import Self
 
 from ..codec import b64u_decode
@@ -16,7 +17,7 @@ __all__ = [
 ]
 
 _HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
-_ADDRESS = re.compile(r"\[([0-9A-Fa-f:.]{2,45})\]")
+_ADDRESS = re.compile(r"\[([0-9A-Fa-f.]*:[0-9A-Fa-f:.]*)\]")
 _PORT = re.compile(r"[1-9][0-9]{0,4}")
 _PREFIX = "iotp1"
 
@@ -85,7 +86,7 @@ class ProvisioningString:
         _bytes32(self.secret, "the secret", "")
         if self.pin is not None:
             _bytes32(self.pin, "the pin", "")
-        if not (_HOST.fullmatch(self.host) or _ADDRESS.fullmatch(f"[{self.host}]")):
+        if not (_is_ipv6(self.host) if ":" in self.host else _HOST.fullmatch(self.host)):
             raise ContractError("", "no host name or address after the @")
         if not 1 <= self.port <= 65535:
             raise ContractError("", "the port is a number from 1 to 65535")
@@ -119,6 +120,14 @@ class ProvisioningString:
     def _authority(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == 443 else f"{host}:{self.port}"
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _host_and_port(text: str) -> tuple[str, int]:
