@@ -145,6 +145,23 @@ def test_a_value_made_in_code_keeps_the_rules_too() -> None:
         Wheel(size=3)
 
 
+class TaggedInt(int):
+    """As Ansible hands numbers to filters and lookups."""
+
+
+class TaggedText(str):
+    """As Ansible hands text to filters and lookups."""
+
+    __slots__ = ()
+
+
+def test_subclasses_of_plain_values_are_read_as_plain() -> None:
+    document = {"carId": TaggedText("c1"), "hidden": TaggedInt(9), "doors": TaggedInt(3)}
+    car = decode(Car, document)
+    assert [type(one) for one in (car.car_id, car.hidden, car.doors)] == [str, int, int]
+    assert car == Car(car_id="c1", hidden=9, doors=3)
+
+
 def test_errors_say_the_pointer_first() -> None:
     error = ContractError("a", "is bad")
     assert str(error) == "/a: is bad"
