@@ -6,27 +6,14 @@ from typing import Any, Self
 
 import psycopg
 from psycopg import AsyncConnection
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from .errors import StopError
+from .conninfo import DatabaseUnreachableError, first_line, where, with_defaults
 from .listener import Listener
 
 __all__ = ["Connection", "Database", "DatabaseUnreachableError", "Listener", "where"]
 
 Connection = AsyncConnection[Any]
-_DEFAULTS = {
-    "connect_timeout": "5",
-    "keepalives_idle": "10",
-    "keepalives_interval": "5",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "20000",
-    "options": "-c idle_in_transaction_session_timeout=20000",
-}
-
-
-class DatabaseUnreachableError(StopError):
-    """The database doesn't answer, or refuses us; says where it was looked for."""
 
 
 class Database:
@@ -101,27 +88,4 @@ class Database:
                 detail = "no connection in time"
         except psycopg.OperationalError as exc:
             detail = first_line(exc)
-        return DatabaseUnreachableError(
-            f"no database at {where(self.conninfo)}: {detail}; start it, or correct DB_*"
-        )
-
-
-def with_defaults(conninfo: str, name: str) -> str:
-    """Return ``conninfo`` with our time limits where it has none of its own."""
-    given = conninfo_to_dict(conninfo)
-    return make_conninfo(conninfo, **{"application_name": name, **_DEFAULTS, **_texts(given)})
-
-
-def where(conninfo: str) -> str:
-    """Return host, port and database of ``conninfo``, without user and password."""
-    told = conninfo_to_dict(conninfo)
-    return f"{told.get('host', '')}:{told.get('port', 5432)}/{told.get('dbname', '')}"
-
-
-def first_line(exc: BaseException) -> str:
-    """Return what ``exc`` says, on one line."""
-    return str(exc).strip().partition("\n")[0]
-
-
-def _texts(given: dict[str, Any]) -> dict[str, str]:
-    return {name: str(value) for name, value in given.items() if value is not None}
+        return DatabaseUnreachableError(self.conninfo, detail)

@@ -1,12 +1,14 @@
 """LISTEN on a connection of its own, and honesty about what may have been missed."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import psycopg
 import structlog
 from psycopg import AsyncConnection, sql
+
+from .conninfo import with_defaults
 
 __all__ = ["Listener"]
 
@@ -38,10 +40,12 @@ class Listener:
         on_ready: Changed = _nothing,
         probe: float = 10.0,
     ) -> None:
-        self._conninfo = conninfo
+        self._conninfo = with_defaults(conninfo, "iotistic-listener")
         self._channels = tuple(channels)
         self._on_notify, self._on_lost, self._on_ready = on_notify, on_lost, on_ready
         self._probe = probe
+        self._probing: asyncio.Task[None] | None = None
+        self._dropped: set[asyncio.Task[None]] = set()
         self.listening = False
 
     async def run(self) -> None:
@@ -61,21 +65,39 @@ class Listener:
 
     async def _listen(self) -> None:
         connection = await AsyncConnection.connect(self._conninfo, autocommit=True)
-        async with contextlib.aclosing(_Closing(connection)):
+        try:
             for channel in self._channels:
                 await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
             self.listening = True
             await self._on_ready()
             while True:
-                async for notice in connection.notifies(timeout=self._probe):
-                    await self._on_notify(notice.channel, notice.payload)
-                async with asyncio.timeout(self._probe):
-                    await connection.execute("SELECT 1")
+                await self._hear(connection)
+        finally:
+            self._drop(connection)
+
+    async def _hear(self, connection: AsyncConnection[Any]) -> None:
+        async for notice in connection.notifies(timeout=self._probe):
+            await self._on_notify(notice.channel, notice.payload)
+        self._probing = asyncio.create_task(_ask(connection))
+        await asyncio.wait({self._probing}, timeout=self._probe)
+        if not self._probing.done():
+            raise TimeoutError
+        await self._probing
+
+    def _drop(self, connection: AsyncConnection[Any]) -> None:
+        """Let go at once, and close when a server that may be silent has had its time."""
+        task = asyncio.create_task(_close(connection, self._probing))
+        self._probing = None
+        self._dropped.add(task)
+        task.add_done_callback(self._dropped.discard)
 
 
-class _Closing:
-    def __init__(self, connection: AsyncConnection[object]) -> None:
-        self._connection = connection
+async def _ask(connection: AsyncConnection[Any]) -> None:
+    await connection.execute("SELECT 1")
 
-    async def aclose(self) -> None:
-        await self._connection.close()
+
+async def _close(connection: AsyncConnection[Any], probing: asyncio.Task[None] | None) -> None:
+    if probing is not None:
+        probing.cancel()
+        await asyncio.gather(probing, return_exceptions=True)
+    await connection.close()

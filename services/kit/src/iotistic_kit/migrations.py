@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection
 
-from .db import DatabaseUnreachableError, first_line, where, with_defaults
+from .conninfo import DatabaseUnreachableError, first_line, with_defaults
 from .errors import StopError
 
 __all__ = ["BehindError", "MigrationError", "behind", "check", "main", "migrate"]
@@ -96,9 +96,7 @@ def _connected(conninfo: str) -> Iterator[Connection[Any]]:
     try:
         connection = psycopg.connect(with_defaults(conninfo, "iotistic-migrate"), autocommit=True)
     except psycopg.OperationalError as exc:
-        raise DatabaseUnreachableError(
-            f"no database at {where(conninfo)}: {first_line(exc)}; start it, or correct DB_*"
-        ) from None
+        raise DatabaseUnreachableError(conninfo, first_line(exc)) from None
     with connection:
         yield connection
 

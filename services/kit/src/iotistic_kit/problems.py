@@ -17,7 +17,7 @@ from iotistic_contract.errors import ContractError, MalformedJson
 
 from .errors import DomainError, Problem
 
-__all__ = ["DomainError", "Problem", "document", "install"]
+__all__ = ["DomainError", "Problem", "answer", "document", "install", "of_validation"]
 
 CODES: Mapping[int, str] = {
     400: "malformed",
@@ -77,6 +77,17 @@ def of_validation(exc: ValidationError) -> Problem:
     return Problem(422, "invalid", "the input breaks a rule", errors=faults)
 
 
+def answer(req: Request, resp: Response, problem: Problem) -> None:
+    """Make ``resp`` say ``problem``; for a service's own error handlers."""
+    resp.status = problem.status
+    resp.content_type = MEDIA_TYPE
+    resp.data = json.dumps(document(problem, req.path), ensure_ascii=True).encode()
+    for name, value in problem.headers.items():
+        resp.set_header(name, value)
+    resp.set_header("Cache-Control", "no-store")
+    req.context.problem = problem.code
+
+
 def _title(status: int) -> str:
     try:
         return HTTPStatus(status).phrase
@@ -88,50 +99,40 @@ def _escape(part: object) -> str:
     return str(part).replace("~", "~0").replace("/", "~1")
 
 
-def _answer(req: Request, resp: Response, problem: Problem) -> None:
-    resp.status = problem.status
-    resp.content_type = MEDIA_TYPE
-    resp.data = json.dumps(document(problem, req.path), ensure_ascii=True).encode()
-    for name, value in problem.headers.items():
-        resp.set_header(name, value)
-    resp.set_header("Cache-Control", "no-store")
-    req.context.problem = problem.code
-
-
 async def _problem(req: Request, resp: Response, exc: Problem, _params: object) -> None:
-    _answer(req, resp, exc)
+    answer(req, resp, exc)
 
 
 async def _malformed(req: Request, resp: Response, exc: MalformedJson, _params: object) -> None:
-    _answer(req, resp, Problem(400, "malformed", str(exc)))
+    answer(req, resp, Problem(400, "malformed", str(exc)))
 
 
 async def _contract_error(
     req: Request, resp: Response, exc: ContractError, _params: object
 ) -> None:
     fault = {"pointer": exc.pointer, "detail": exc.detail}
-    _answer(req, resp, Problem(422, "invalid", str(exc), errors=[fault]))
+    answer(req, resp, Problem(422, "invalid", str(exc), errors=[fault]))
 
 
 async def _validation_error(
     req: Request, resp: Response, exc: ValidationError, _params: object
 ) -> None:
-    _answer(req, resp, of_validation(exc))
+    answer(req, resp, of_validation(exc))
 
 
 async def _http_error(req: Request, resp: Response, exc: falcon.HTTPError, _params: object) -> None:
     code = CODES.get(exc.status_code, "malformed" if exc.status_code < 500 else "internal")
     detail = exc.description or ""
     headers = dict(exc.headers or {})
-    _answer(req, resp, Problem(exc.status_code, code, detail, headers=headers))
+    answer(req, resp, Problem(exc.status_code, code, detail, headers=headers))
 
 
 async def _unavailable(req: Request, resp: Response, exc: Exception, _params: object) -> None:
     _log.warning("database_unavailable", error=type(exc).__name__)
     headers = {"Retry-After": "2"}
-    _answer(req, resp, Problem(503, "unavailable", "the database is away", headers=headers))
+    answer(req, resp, Problem(503, "unavailable", "the database is away", headers=headers))
 
 
 async def _unexpected(req: Request, resp: Response, exc: Exception, _params: object) -> None:
     _log.error("request_failed", path=req.uri_template or req.path, exc_info=exc)
-    _answer(req, resp, Problem(500, "internal", "an unexpected fault; it is in the log"))
+    answer(req, resp, Problem(500, "internal", "an unexpected fault; it is in the log"))

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
 from psycopg.conninfo import make_conninfo
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -12,7 +12,9 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+from pydantic_settings.exceptions import SettingsError as SourceError
 
+from . import conninfo
 from .errors import StopError
 
 __all__ = ["ServiceSettings", "SettingsError", "read_settings"]
@@ -49,6 +51,11 @@ class ServiceSettings(BaseSettings):
     customer_id: str = ""
     billing_url: str = ""
     billing_token: SecretStr | None = None
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_url(cls, url: SecretStr | None) -> SecretStr | None:
+        return url and SecretStr(conninfo.check(url.get_secret_value()))
 
     @property
     def conninfo(self) -> str:
@@ -105,6 +112,8 @@ def read_settings(settings: type[Settings]) -> Settings:
     """Return ``settings`` as the environment has them; SettingsError names what is wrong."""
     try:
         return settings()
+    except SourceError as exc:
+        raise (exc.__cause__ if isinstance(exc.__cause__, SettingsError) else exc) from None
     except ValidationError as exc:
         faults = exc.errors(include_input=False, include_url=False, include_context=False)
         lines = [f"{'_'.join(map(str, f['loc'])).upper()}: {f['msg']}" for f in faults]

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -92,24 +92,38 @@ async def holding(
 async def _keep(
     queue: WorkQueue, lease: Lease, renewal: float, on_renewed: Renewed, clock: Clock
 ) -> None:
+    pause, spare = renewal, queue.lease.total_seconds() - renewal
     while lease.ended_by is None:
-        await _wait(lease.hurry, renewal)
+        await _wait(lease.hurry, pause)
         lease.hurry.clear()
         asked = clock.steady()
         try:
-            canceled = await queue.heartbeat(lease.job)
+            canceled = await _within(lease.renewed_at + spare - asked, queue.heartbeat(lease.job))
         except LeaseLostError as exc:
             lease.ended_by = exc
         except _AWAY as exc:
             _log.warning("renewal_failed", job=lease.job.id, error=type(exc).__name__)
-            if clock.steady() - lease.renewed_at >= queue.lease.total_seconds() - renewal:
+            if clock.steady() >= lease.renewed_at + spare:
                 lease.ended_by = LeaseLostError(lease.job)
-            renewal = min(renewal, _PAUSE_WHILE_AWAY)
+            pause = min(renewal, _PAUSE_WHILE_AWAY)
         else:
-            lease.renewed_at = asked
+            lease.renewed_at, pause = asked, renewal
             on_renewed(asked)
             if canceled:
                 lease.ended_by = JobCanceledError(lease.job.id)
+
+
+async def _within(seconds: float, asking: Coroutine[Any, Any, bool]) -> bool:
+    """Return the answer, or raise TimeoutError on time, also when cancelling itself takes long."""
+    task = asyncio.create_task(asking)
+    try:
+        await asyncio.wait({task}, timeout=max(0.0, seconds))
+    finally:
+        if not task.done():
+            task.cancel()
+    if not task.done():
+        raise TimeoutError
+    return task.result()
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -1,1 +1,0 @@
-pytest_plugins = ["iotistic_kit.testing"]
