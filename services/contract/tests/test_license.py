@@ -174,6 +174,7 @@ def test_403_at_a_limit_says_limit_and_use(plan: str, limit: str) -> None:
         "feature": limit,
         "limit": most,
         "used": most,
+        "of": "plan",
     }
 
 

@@ -46,8 +46,9 @@ class Access:
         return f"{self.feature} is not part of the plan"
 
     def members(self) -> dict[str, Any]:
-        """Members for the problem document beside its code."""
-        found = {"feature": self.feature, "limit": self.limit, "used": self.used}
+        """Members for the problem document beside its code; the caller adds where to upgrade."""
+        of = "plan" if self.code is Code.LIMIT_REACHED else None
+        found = {"feature": self.feature, "limit": self.limit, "used": self.used, "of": of}
         return {"licenseState": str(self.state)} | {k: v for k, v in found.items() if v is not None}
 
 
