@@ -209,3 +209,14 @@ def test_after_the_steps_nothing_is_left_and_the_diff_was_right(
     second = plan(billing.customer, desired)
     assert second.steps == ()
     assert second.before == first.after
+
+
+@given(records, wishes, st.integers(0, 2))
+def test_a_run_that_was_cut_short_is_ended_by_the_next(
+    actual: ActualCustomer | None, desired: Customer, done: int
+) -> None:
+    billing = MemoryBilling(actual)
+    for step in plan(actual, desired).steps[:done]:
+        billing.apply(step)
+    plan(billing.customer, desired).apply(billing)
+    assert plan(billing.customer, desired).steps == ()

@@ -166,3 +166,27 @@ def test_after_the_steps_nothing_is_left(actual: ActualKeys, desired: Provisioni
     assert [key for key in api.keys.keys if key.name != desired.name] == [
         key for key in actual.keys if key.name != desired.name
     ]
+
+
+@given(
+    st.builds(ActualKeys, keys=keys, dest_key_id=st.sampled_from([None, "k1", "k2", "old"])),
+    wishes,
+    st.integers(0, 4),
+    st.booleans(),
+)
+def test_a_run_that_was_cut_short_is_ended_by_the_next(
+    actual: ActualKeys, desired: ProvisioningKey, done: int, file_lost: bool
+) -> None:
+    api = MemoryKeys(actual)
+    for step in plan(actual, desired).steps[:done]:
+        api.apply(step)
+    if file_lost:  # the key was made, the file never written
+        api.keys = replace(api.keys, dest_key_id=actual.dest_key_id)
+    known = {key.id for key in api.keys.keys if key.id == "new"}
+    api.keys = replace(
+        api.keys,
+        keys=tuple(replace(key, id="made") if key.id in known else key for key in api.keys.keys),
+        dest_key_id="made" if api.keys.dest_key_id in known else api.keys.dest_key_id,
+    )
+    plan(api.keys, desired).apply(api)
+    assert plan(api.keys, desired).steps == ()
