@@ -204,6 +204,8 @@ def test_claims_come_back_whole(license_: License) -> None:
         ({"exp": int(MADE.timestamp())}, "/exp"),
         ({"exp": int(MADE.timestamp()) + 400 * 86400 + 1}, "/exp"),
         ({"exp": "soon"}, "/exp"),
+        ({"iat": -1}, "/iat"),
+        ({"iat": 10**18, "exp": 10**18 + 1}, "/iat"),
         ({"limits": {"maxDevices": "many"}}, "/limits/maxDevices"),
         ({"features": {"canExecuteJobs": 1}}, "/features/canExecuteJobs"),
         ({"trial": {"isTrialMode": True}}, "/trial/expiresAt"),

@@ -49,6 +49,7 @@ class LicenseState(StrEnum):
     VALID = "valid"
 
 
+_LATEST = 2**37  # far from the last moment that a datetime can hold
 _UNPAID = frozenset({"unpaid", "canceled"})
 
 
@@ -97,6 +98,8 @@ class License:
             raise ContractError("/iss", f"expected {ISSUER}, got {self.iss!r}")
         if self.aud != self.sub:
             raise ContractError("/aud", "audience and subject are the same customer")
+        if not 0 <= self.iat <= _LATEST:
+            raise ContractError("/iat", "not seconds since 1970")
         if not self.iat < self.exp <= self.iat + LONGEST.total_seconds():
             raise ContractError("/exp", "a license ends within 400 days of its making")
 
