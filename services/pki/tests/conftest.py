@@ -13,6 +13,9 @@ from iotistic_pki import ca
 from iotistic_pki.keys import KeyKind, PrivateKey, new_key, private_pem
 from iotistic_pki.requests import make_request
 
+TENANT = ca.Tenant(
+    customer_id="cust_" + "d4" * 16, base_domain="example.test", addresses=("127.77.3.20",)
+)
 CUSTOMER, OTHER_CUSTOMER = "cust_" + "a1" * 16, "cust_" + "b2" * 16
 
 
@@ -55,6 +58,13 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     yield opened
     for authority in (root, platform, *tenants):
         authority.close()
+
+
+@pytest.fixture
+def tenant(site: Site, tmp_path: Path) -> Iterator[ca.Authority]:
+    """A tenant CA of the test's own, in `tmp_path / "ca"`."""
+    with ca.create_tenant(tmp_path / "ca", site.platform, TENANT) as authority:
+        yield authority
 
 
 @pytest.fixture

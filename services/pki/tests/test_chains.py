@@ -102,7 +102,6 @@ def forged(authority, profile):
         ca.server((), ("127.77.3.17",)),
         ca.server((), ("::1",)),
         ca.server((f"{SHORT}.example.test",), ("127.77.3.16", "10.0.0.1")),
-        Profile(kind="client", common_name=UUID, identity=f"{UUID}.b2b2b2b2.iotistic.internal/@x"),
     ],
 )
 def test_a_stolen_tenant_key_makes_no_foreign_names(site, tmp_path, verify, profile):
@@ -114,8 +113,18 @@ def test_a_stolen_tenant_key_makes_no_foreign_names(site, tmp_path, verify, prof
     assert set(said) <= {"permitted subtree violation", "unsupported name constraint type"}
 
 
-def test_a_foreign_identity_is_no_identity(site, tmp_path, verify, monkeypatch):
-    foreign = x509.UniformResourceIdentifier(f"iotistic://{UUID}.b2b2b2b2.iotistic.internal/")
+@pytest.mark.parametrize(
+    "host",
+    [
+        f"{UUID}.b2b2b2b2.iotistic.internal",
+        f"{UUID}.{SHORT}.iotistic.internal.evil.test",
+        f"{UUID}{SHORT}.iotistic.internal",
+        f"{SHORT}.iotistic.internal",
+        "iotistic.internal",
+    ],
+)
+def test_a_foreign_identity_is_no_identity(site, tmp_path, verify, monkeypatch, host):
+    foreign = x509.UniformResourceIdentifier(f"iotistic://{host}/")
     monkeypatch.setattr(Profile, "alternative_names", lambda *_: [foreign])
     path = tmp_path / "forged.pem"
     path.write_bytes(ca.pem(forged(site.tenant, ca.client(UUID))))

@@ -6,7 +6,8 @@ import stat
 import pytest
 
 from iotistic_pki.errors import KeyRefused
-from iotistic_pki.keys import KeyKind, new_key
+from iotistic_pki.files import write_atomic
+from iotistic_pki.keys import KeyKind, new_key, thumbprint
 from iotistic_pki.license_keys import KeyStore
 from iotistic_pki.tokens import KeySet, Purpose, verify_signed_jwks
 
@@ -93,6 +94,29 @@ def test_the_rest_of_a_killed_roll_over_is_swept(store, now):
     store.rotate(LICENSE, now)
 
     assert "orphan" not in files(store)
+
+
+@pytest.mark.parametrize("writes", [0, 1])
+@pytest.mark.parametrize("compromised", [False, True])
+def test_a_roll_over_that_fails_changes_nothing(store, now, monkeypatch, writes, compromised):
+    """A key file is written first, then the state; the disk is full at either."""
+    store.generate(LICENSE, now)
+    before = store.slots(LICENSE), store.key_set()
+    budget = iter([None] * writes)
+
+    def failing(*arguments):
+        if next(budget, "full") == "full":
+            raise OSError(28, "No space left on device")
+        write_atomic(*arguments)
+
+    with monkeypatch.context() as broken:
+        broken.setattr("iotistic_pki.license_keys.write_atomic", failing)
+        with pytest.raises(OSError, match="No space left"):
+            store.rotate(LICENSE, now, compromised=compromised)
+
+    again = KeyStore(store._folder)
+    assert (again.slots(LICENSE), again.key_set()) == before
+    assert thumbprint(again.signing_key(LICENSE)) == before[0].current
 
 
 def test_a_damaged_state_is_one_clear_line(store, now):

@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from iotistic_contract.codec import b64u_decode, b64u_encode, decode, encode
@@ -16,7 +17,7 @@ from iotistic_contract.provisioning import (
     provision_signed_bytes,
 )
 from iotistic_pki.challenge import Challenge, mint_challenge
-from iotistic_pki.device_keys import sign
+from iotistic_pki.device_keys import sign, verifies
 from iotistic_pki.errors import KeyRefused, ProvisioningRefused
 from iotistic_pki.keys import new_key, public_der, public_from_pem, public_pem, write_private
 from iotistic_pki.provisioning import (
@@ -224,6 +225,22 @@ def test_other_signatures_are_refused(request_, keys, now, signature):
     request = replace(request_, signature=signature)
 
     assert refusal(check_proof, request, keys, now) == (401, "invalid_signature")
+
+
+@pytest.mark.parametrize(
+    "scheme",
+    [
+        padding.PKCS1v15(),
+        padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=padding.PSS.MAX_LENGTH),
+        padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=20),
+        padding.PSS(mgf=padding.MGF1(hashes.SHA1()), salt_length=32),  # noqa: S303
+    ],
+)
+def test_rsa_signs_with_one_scheme_only(rsa_keys, scheme):
+    signature = rsa_keys[4].sign(b"message", scheme, hashes.SHA256())
+
+    assert not verifies(rsa_keys[4].public_key(), signature, b"message")
+    assert verifies(rsa_keys[4].public_key(), sign(rsa_keys[4], b"message"), b"message")
 
 
 def test_another_devices_challenge_doesnt_fit(payload, keys, now, device_key):

@@ -224,11 +224,18 @@ def test_another_program_on_the_socket_is_noticed(tmp_path, answer):
 def test_the_crl_is_due_before_half_of_its_life(site):
     crl = Signer(site.tenant).renew_crl()
 
-    assert (
-        crl.this_update < crl.renew_at < crl.this_update + (crl.next_update - crl.this_update) / 2
-    )
+    now = datetime.now(UTC)
+    after = [crl.due(now + timedelta(hours=hours)) for hours in (0, 71, 72, 84, 4000)]
+
+    assert after == [False, False, True, True, True]
     assert crl.next_update - crl.this_update == timedelta(days=7)
-    assert abs(crl.this_update - datetime.now(UTC)) < timedelta(minutes=1)
+    assert timedelta(minutes=4) < now - crl.this_update < timedelta(minutes=6)
+
+
+def test_a_clock_that_is_set_back_asks_for_a_new_crl(site):
+    crl = Signer(site.tenant).renew_crl()
+
+    assert crl.due(crl.this_update - timedelta(days=400))
 
 
 def test_a_full_disk_is_an_answer(site, monkeypatch):

@@ -8,6 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from .certificates import digest_for
+from .clock_skew import CLOCK_SKEW
 from .errors import PkiFault
 from .index import Revoked
 from .keys import PrivateKey
@@ -28,17 +29,16 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crl:
-    """A signed list in PEM; sign the next one before `renew_at`."""
+    """A signed list in PEM; sign the next one as soon as it is `due`."""
 
     number: int
     this_update: datetime
     next_update: datetime
     pem: bytes
 
-    @property
-    def renew_at(self) -> datetime:
-        """Three days after signing: before half of its life is over."""
-        return self.this_update + CRL_RENEWAL
+    def due(self, now: datetime) -> bool:
+        """Tell whether three of its seven days are over, or the clock was set back before it."""
+        return not self.this_update <= now < self.this_update + CRL_RENEWAL
 
 
 def checked_reason(reason: str) -> str:
@@ -55,8 +55,11 @@ def signed_crl(
     revoked: Sequence[Revoked],
     now: datetime,
 ) -> Crl:
-    """Return the list of everything that was ever revoked, good for seven days from `now`."""
-    moment = now.replace(microsecond=0)
+    """Return the list of everything that was ever revoked, good for seven days.
+
+    They begin five minutes before `now`, so that a clock that is a little behind takes it.
+    """
+    moment = now.replace(microsecond=0) - CLOCK_SKEW
     builder = (
         x509.CertificateRevocationListBuilder()
         .issuer_name(issuer.subject)

@@ -118,7 +118,7 @@ async def _keep_crl_fresh(signer: Signer) -> None:
     """Sign the CRL whenever it is due, by the clock: a suspended machine catches up."""
     while True:
         await asyncio.sleep(_RETRY_SECONDS)
-        if signer.crl is None or signer.authority.clock() >= signer.crl.renew_at:
+        if signer.crl is None or signer.crl.due(signer.authority.clock()):
             try:
                 signer.renew_crl()
             except (OSError, sqlite3.Error) as error:
