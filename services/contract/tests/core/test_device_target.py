@@ -46,12 +46,12 @@ def test_one_unreadable_service_is_refused_and_the_rest_applies(
     services = list(read.target.services())
     assert [(one.service_id, one.extra) for one in services] == [("good", {"later": 1})]
     assert read.target.extra == {"more": True}
-    assert {one.service_id: one.pointer for one in read.refused} == {
-        "state": "/apps/demo/services/1/state",
-        "type": "/apps/demo/services/2/config/ports",
-        "port": "/apps/demo/services/1/config/ports/1",
-        "needs": "/apps/demo/services/1/config/dependsOn/state",
-        "7": "/apps/demo/services/5/imageName",
+    assert {one.service_id: f"{one.pointer}: {one.detail}" for one in read.refused} == {
+        "state": "/state: one of running, stopped, paused, not 'hibernating'",
+        "type": "/config/ports: expected a list, not a number",
+        "port": "/config/ports/1: 80:81 is published by service port too",
+        "needs": "/config/dependsOn/state: no service of this app is named state",
+        "7": "/imageName: not an image reference",
     }
 
 
