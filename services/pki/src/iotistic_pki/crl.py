@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -42,7 +43,7 @@ class Crl:
 
 
 def checked_reason(reason: str) -> str:
-    """`reason` when RFC 5280 knows it, else PkiFault naming those it may be."""
+    """Return `reason` when RFC 5280 knows it, else raise PkiFault naming those it may be."""
     if reason not in REASONS:
         raise PkiFault("reason", f"no such reason: {reason!r}; one of {', '.join(REASONS)}")
     return reason
@@ -61,7 +62,7 @@ def signed_crl(
     """
     moment = now.replace(microsecond=0) - CLOCK_SKEW
     builder = (
-        x509.CertificateRevocationListBuilder()
+        x509.CertificateRevocationListBuilder(revoked_certificates=list(map(_line, revoked)))
         .issuer_name(issuer.subject)
         .last_update(moment)
         .next_update(moment + CRL_LIFE)
@@ -70,8 +71,6 @@ def signed_crl(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False
         )
     )
-    for line in revoked:
-        builder = builder.add_revoked_certificate(_line(line))
     signed = builder.sign(key, digest_for(key))
     return Crl(
         number=number,
@@ -81,8 +80,9 @@ def signed_crl(
     )
 
 
+@lru_cache(maxsize=65536)
 def _line(revoked: Revoked) -> x509.RevokedCertificate:
-    """One entry; `unspecified` is left out, as RFC 5280 section 5.3.1 asks."""
+    """Return one entry, encoded once; `unspecified` is left out, as RFC 5280 section 5.3.1 asks."""
     builder = (
         x509.RevokedCertificateBuilder()
         .serial_number(int(revoked.serial, 16))
