@@ -2,11 +2,13 @@
 
 import gzip
 import json
+import re
 
 import falcon.testing
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
+from iotistic_contract.report import Report
 from iotistic_kit.app import ServiceApp, UnguardedRouteError, principal_of
 from iotistic_kit.auth import PUBLIC, Principal, bearer, needs
 from iotistic_kit.bodies import read_body
@@ -227,3 +229,19 @@ def test_openapi_describes_every_route(app):
     assert document["paths"]["/open"]["get"]["security"] == []
     assert set(document["components"]["schemas"]) == {"Problem", "ThingBody"}
     assert document == describe(app, "Things", "1")
+
+
+def test_openapi_takes_documents_of_the_contract(app):
+    class Reports:
+        @operation("Report", access=PUBLIC, request=Report, status=204, problems=(304,))
+        async def on_post(self, req, resp): ...
+
+    app.add_route("/reports", Reports())
+    document = describe(app, "Things", "1")
+    post = document["paths"]["/reports"]["post"]
+    schema = post["requestBody"]["content"]["application/json"]["schema"]
+    assert schema == {"$ref": "#/components/schemas/Report"}
+    assert "pollIntervalMs" in document["components"]["schemas"]["Report"]["properties"]
+    assert "content" not in post["responses"]["304"]
+    references = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document)))
+    assert references <= set(document["components"]["schemas"])

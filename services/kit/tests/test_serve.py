@@ -1,9 +1,11 @@
 """A service on granian, seen from outside."""
 
+import gzip
 import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -12,12 +14,19 @@ import urllib.request
 
 import pytest
 
+from iotistic_kit.cli import run
+from iotistic_kit.serve import serve
+from iotistic_kit.settings import ServiceSettings
+
 HOST = "127.77.4.1"
+GUARD = [sys.executable, "-m", "iotistic_kit.guard", "--"]
 PROGRAM = """
 import sys
 from iotistic_kit import cli, logs
 from iotistic_kit.app import ServiceApp
 from iotistic_kit.auth import PUBLIC, needs
+from iotistic_kit.errors import StopError
+from iotistic_kit.lifespan import Lifespan
 from iotistic_kit.openapi import operation
 from iotistic_kit.serve import serve
 from iotistic_kit.settings import ServiceSettings, read_settings
@@ -32,15 +41,31 @@ class Guarded:
     async def on_get(self, req, resp):
         resp.media = {}
 
+class Broken:
+    async def open(self):
+        raise StopError("no database at 127.0.0.1:1; start it")
+
+    async def close(self): ...
+
+class Body:
+    @operation("Body", access=PUBLIC, request={"type": "object"})
+    async def on_post(self, req, resp):
+        resp.media = {"size": len(await req.plain_body())}
+
 def make():
     logs.configure("hello", "info")
     app = ServiceApp()
+    app.add_route("/body", Body())
     app.add_route("/hello", Hello())
     app.add_route("/guarded", Guarded())
     return app
 
+def broken():
+    return ServiceApp(middleware=[Lifespan([Broken()])])
+
 def main(arguments):
-    serve("hello_service:make", read_settings(ServiceSettings))
+    factory = arguments[0] if arguments else "make"
+    serve(f"hello_service:{factory}", read_settings(ServiceSettings))
     return 0
 
 if __name__ == "__main__":
@@ -53,9 +78,9 @@ def start(tmp_path):
     (tmp_path / "hello_service.py").write_text(PROGRAM)
     started = []
 
-    def run(port, **settings):
+    def run(port, *arguments, **settings):
         process = subprocess.Popen(
-            [sys.executable, "hello_service.py"],
+            [*GUARD, sys.executable, "hello_service.py", *arguments],
             cwd=tmp_path,
             env={
                 "PATH": os.defpath,
@@ -74,7 +99,7 @@ def start(tmp_path):
     yield run
     for process in started:
         if process.poll() is None:
-            process.kill()
+            process.terminate()
         process.communicate()
 
 
@@ -84,11 +109,11 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def get(url):
+def get(url, context=None):
     until = time.monotonic() + 8
     while True:
         try:
-            with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 -- our own
+            with urllib.request.urlopen(url, timeout=2, context=context) as answer:  # noqa: S310 -- our own
                 return answer.status, json.load(answer)
         except urllib.error.HTTPError as exc:
             return exc.code, json.load(exc)
@@ -115,16 +140,100 @@ def test_it_answers_refuses_and_stops(start):
 
 REFUSED = [
     ({}, "stop what listens there, or set HOST and PORT"),
-    ({"HOST": "127.77.4.2", "TLS_CERT_FILE": "/nowhere.pem"}, "set both or neither"),
-    ({"PORT": "many"}, "PORT: Input should be a valid integer"),
+    ({"host": "127.77.4.2", "tls_cert_file": "/nowhere.pem"}, "set both or neither"),
+    (
+        {"host": "127.77.4.2", "tls_cert_file": "/nowhere.pem", "tls_key_file": "/nowhere.key"},
+        "can't use /nowhere.pem with /nowhere.key",
+    ),
+    ({"host": "192.0.2.1"}, "Cannot assign requested address"),
 ]
 
 
 @pytest.mark.parametrize(("settings", "message"), REFUSED)
-def test_it_says_in_one_line_why_it_cannot_start(start, settings, message):
+def test_it_says_in_one_line_why_it_cannot_start(capsys, settings, message):
     with socket.create_server((HOST, 0)) as taken:
-        process = start(taken.getsockname()[1], **settings)
-        out, err = process.communicate(timeout=8)
-    assert (process.returncode, out, err.count("\n")) == (2, "", 1)
+        told = {"host": HOST, "port": taken.getsockname()[1], **settings}
+        code = run(lambda _arguments: serve("nothing:make", ServiceSettings(**told)), [])
+    out, err = capsys.readouterr()
+    assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith("error: ")
     assert message in err
+
+
+@pytest.mark.real
+def test_a_part_that_cannot_be_opened_ends_it_without_a_traceback(start):
+    process = start(free_port(), "broken", WORKERS="2")
+    out, _ = process.communicate(timeout=8)
+    events = [json.loads(line)["event"] for line in out.splitlines()]
+    assert process.returncode == 1
+    assert "start_refused: no database at 127.0.0.1:1; start it" in events
+    assert "Traceback" not in out
+
+
+def exchange(port, request):
+    with socket.create_connection((HOST, port), timeout=5) as connection:
+        connection.sendall(request)
+        answer = b""
+        while chunk := connection.recv(65536):
+            answer += chunk
+    return answer
+
+
+CHUNKED = b"POST /body HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n"
+
+
+@pytest.mark.real
+def test_a_chunked_gzip_body_is_bounded_too(start):
+    port = free_port()
+    start(port)
+    get(f"http://{HOST}:{port}/hello")
+    chunk = gzip.compress(b"a" * 5000)
+    good = b"%x\r\n%s\r\n0\r\n\r\n" % (len(chunk), chunk)
+    answer = exchange(port, CHUNKED + b"Content-Encoding: gzip\r\n\r\n" + good)
+    assert answer.endswith(b'{"size":5000}')
+    bomb = gzip.compress(b"a" * (17 * 1024 * 1024))
+    bad = b"%x\r\n%s\r\n0\r\n\r\n" % (len(bomb), bomb)
+    answer = exchange(port, CHUNKED + b"Content-Encoding: gzip\r\n\r\n" + bad)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.fixture
+def certificate(tmp_path):
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-keyout",
+            "key.pem",
+            "-out",
+            "cert.pem",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=x",
+            "-addext",
+            f"subjectAltName=IP:{HOST}",
+        ],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    return tmp_path / "cert.pem", tmp_path / "key.pem"
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_it_serves_tls_from_1_2_on_with_several_workers(start, certificate, version):
+    port, (cert, key) = free_port(), certificate
+    process = start(port, TLS_CERT_FILE=str(cert), TLS_KEY_FILE=str(key), WORKERS="2")
+    context = ssl.create_default_context(cafile=str(cert))
+    context.maximum_version = version
+    assert get(f"https://{HOST}:{port}/hello", context) == (200, {"hello": "world"})
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=8) == 0

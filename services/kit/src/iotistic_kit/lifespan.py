@@ -9,9 +9,15 @@ from typing import Any, Protocol
 
 import structlog
 
-__all__ = ["Lifespan", "Opened"]
+from .errors import StopError
+
+__all__ = ["Lifespan", "Opened", "StartRefusedError"]
 
 _log = structlog.get_logger("iotistic_kit.lifespan")
+
+
+class StartRefusedError(StopError):
+    """A part can't be opened, for a reason that one line tells: the log shows no traceback."""
 
 
 class Opened(Protocol):
@@ -44,6 +50,12 @@ class Lifespan:
 
     async def process_startup(self, _scope: Mapping[str, Any], _event: Mapping[str, Any]) -> None:
         """Open everything; what was opened before a failure is closed again."""
+        try:
+            await self._open()
+        except StopError as exc:
+            raise StartRefusedError(str(exc)) from None
+
+    async def _open(self) -> None:
         async with contextlib.AsyncExitStack() as stack:
             for part in self._opened:
                 await part.open()

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-__all__ = ["configure", "formatter", "redact"]
+__all__ = ["RefusedStart", "configure", "formatter", "redact"]
 
 _NAMES = re.compile(
     r"(?i)(secret|passw|token|authorization|api_?key|private|cookie|credential|license_key)"
@@ -61,6 +61,17 @@ def _shared(service: str) -> list[Any]:
         _named(service),
         redact,
     ]
+
+
+class RefusedStart(logging.Filter):
+    """Leaves the last line of the server's report about a start that we refused ourselves."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Shorten such a record; keep every record."""
+        name, _, reason = record.getMessage().strip().rpartition("\n")[2].partition(": ")
+        if name.endswith(".StartRefusedError"):
+            record.msg, record.args = f"start_refused: {reason}", ()
+        return True
 
 
 def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:

@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import is_dataclass
 from http import HTTPStatus
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
+
+from iotistic_contract.json_schema import json_schema
 
 from .app import Route, ServiceApp, UnguardedRouteError
 from .auth import PUBLIC, Access
@@ -22,6 +25,7 @@ __all__ = [
 ]
 
 _REF = "#/components/schemas/{model}"
+_OUR_REF = _REF.replace("model", "name")
 _PROBLEM = {
     "type": "object",
     "required": ["type", "title", "status", "code", "instance"],
@@ -115,12 +119,13 @@ def _responses(told: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
         success["content"] = {told.response_type: {"schema": _schema(told.response, schemas)}}
     content = {"application/problem+json": {"schema": {"$ref": _REF.format(model="Problem")}}}
     answers: dict[str, Any] = {str(told.status): success}
-    for status in sorted(_problem_statuses(told)):
-        answers[str(status)] = {"description": HTTPStatus(status).phrase, "content": content}
+    for status in sorted(_further_statuses(told)):
+        described = {"description": HTTPStatus(status).phrase}
+        answers[str(status)] = described | ({"content": content} if status >= 400 else {})
     return answers
 
 
-def _problem_statuses(told: Operation) -> set[int]:
+def _further_statuses(told: Operation) -> set[int]:
     statuses = {p if isinstance(p, int) else p.status for p in told.problems} | {500, 503}
     if not told.access.public:
         statuses |= {401, 403}
@@ -134,14 +139,20 @@ def _problem_statuses(told: Operation) -> set[int]:
 def _schema(model: Any, schemas: dict[str, Any]) -> dict[str, Any]:
     if isinstance(model, Mapping):
         return dict(model)
-    adapter: TypeAdapter[Any] = TypeAdapter(model)
-    schema = adapter.json_schema(ref_template=_REF, by_alias=True)
+    if isinstance(model, type) and is_dataclass(model):
+        schema, name = json_schema(model, refuse_unknown=False, ref=_OUR_REF), model.__name__
+    else:
+        schema = TypeAdapter(model).json_schema(ref_template=_REF, by_alias=True)
+        name = schema.get("title", "") if _is_model(model) else ""
     schemas.update(schema.pop("$defs", {}))
-    title = schema.get("title")
-    if isinstance(model, type) and issubclass(model, BaseModel) and title:
-        schemas[title] = schema
-        return {"$ref": _REF.format(model=title)}
-    return schema
+    if not name:
+        return schema
+    schemas[name] = schema
+    return {"$ref": _REF.format(model=name)}
+
+
+def _is_model(model: object) -> bool:
+    return isinstance(model, type) and issubclass(model, BaseModel)
 
 
 def _query(model: type[BaseModel], schemas: dict[str, Any]) -> list[dict[str, Any]]:

@@ -57,8 +57,10 @@ def _log_config(service: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"json": {"()": "iotistic_kit.logs.formatter", "service": service}},
+        "filters": {"refused": {"()": "iotistic_kit.logs.RefusedStart"}},
         "handlers": {
             "console": {
+                "filters": ["refused"],
                 "class": "logging.StreamHandler",
                 "formatter": "json",
                 "stream": "ext://sys.stdout",
