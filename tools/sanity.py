@@ -1,4 +1,4 @@
-"""Run the collection's own checks: ansible-test sanity and the lint of its documentation.
+"""Run the collection's own checks: ansible-test sanity, ansible-lint, lint of its documentation.
 
 ansible-test wants a collection in a tree `ansible_collections/NAMESPACE/NAME`, and brings tools of
 its own with pip. Both are prepared here: a copy in a cache folder, and pip from Python's ensurepip
@@ -50,9 +50,10 @@ def commands(copy: Path, only: list[str]) -> list[list[str]]:
     """Return what is to be run in the copy; `only` names single sanity tests."""
     tests = [argument for name in only for argument in ("--test", name)]
     sanity = [str(BIN / "ansible-test"), "sanity", "--local", "--python", PYTHON, "--color", "no"]
-    lint = [str(BIN / "antsibull-docs"), "lint-collection-docs", "--plugin-docs"]
-    lint += ["--skip-rstcheck", "--validate-collection-refs", "self", str(copy)]
-    return [[*sanity, *tests], *([] if only else [lint])]
+    docs = [str(BIN / "antsibull-docs"), "lint-collection-docs", "--plugin-docs"]
+    docs += ["--skip-rstcheck", "--validate-collection-refs", "self", str(copy)]
+    lint = [str(BIN / "ansible-lint"), "--offline", "--nocolor", "--profile", "production", "."]
+    return [[*sanity, *tests], *([] if only else [docs, lint])]
 
 
 def main() -> int:

@@ -1,9 +1,9 @@
 """Copy the contract and the PKI into the collection, or prove that the copies are fresh.
 
 Module code runs where only Ansible is installed, so it carries its own copy of both packages. A
-copy differs from its source in one thing: imports of a sibling package name the collection's path.
-The copies follow the rules of their own packages, so ansible-test is told to leave them out where
-it would ask for other ones: pylint for Python 3.8, imports without the library cryptography.
+copy differs from its source in two things: imports of a sibling package name the collection's path,
+and a first line says what it is. That line also keeps ansible-test's pylint away, which would judge
+it for Python 3.8. Its import test has no library cryptography, so it is told to skip the PKI.
 """
 
 from __future__ import annotations
@@ -26,19 +26,20 @@ PACKAGES = {
     "iotistic_contract": (ROOT / "services/contract/src/iotistic_contract", "_contract"),
     "iotistic_pki": (ROOT / "services/pki/src/iotistic_pki", "_pki"),
 }
+HEADER = "# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file\n"
 IMPORT = re.compile(
     r"^(?P<head>\s*(?:from|import)\s+)(?P<package>iotistic_(?:contract|pki))\b", re.MULTILINE
 )
 
 
 def vendored(text: str) -> str:
-    """Return a source text with its imports of the vendored packages rewritten."""
+    """Return a source text as a copy: marked, its imports of the vendored packages rewritten."""
 
     def collection_path(match: re.Match[str]) -> str:
         _, folder = PACKAGES[match["package"]]
         return f"{match['head']}{COLLECTION_PATH}.{folder}"
 
-    return IMPORT.sub(collection_path, text)
+    return HEADER + IMPORT.sub(collection_path, text)
 
 
 def wanted_files() -> dict[Path, str]:
@@ -52,13 +53,9 @@ def wanted_files() -> dict[Path, str]:
 
 
 def ignored(copies: Iterable[Path]) -> str:
-    """Return the lines that keep ansible-test from judging the copies."""
-    lines = []
-    for path in sorted(path.relative_to(COLLECTION) for path in copies):
-        lines.append(f"{path} pylint!skip\n")
-        if "_pki" in path.parts:
-            lines.append(f"{path} import-3.11!skip\n")
-    return "".join(lines)
+    """Return the lines that keep ansible-test from importing the PKI."""
+    paths = sorted(path.relative_to(COLLECTION) for path in copies)
+    return "".join(f"{path} import-3.11!skip\n" for path in paths if "_pki" in path.parts)
 
 
 def present_files() -> set[Path]:

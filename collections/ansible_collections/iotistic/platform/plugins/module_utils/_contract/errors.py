@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """What decoding and checking raise: facts, no HTTP."""
 
 __all__ = ["ContractError", "ContractFault", "MalformedJson"]

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """The ETag of a target state: ``"<version>-<32 hex digits>"``."""
 
 import hashlib

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Ids and names: each ``check_…`` returns the text or raises ``ContractError``."""
 
 import re

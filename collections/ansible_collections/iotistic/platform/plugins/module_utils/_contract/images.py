@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Image references, by the grammar of the distribution project (reference.go)."""
 
 import re

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """JSON Schema (2020-12) of the contract's documents, from the hints that ``decode`` reads."""
 
 import types
@@ -26,7 +27,7 @@ def json_schema(cls: type, *, refuse_unknown: bool = True, ref: str = "#/$defs/{
     """Return the schema of ``cls``; classes within it stand in ``$defs``, referred to by ``ref``.
 
     It says shapes and required keys. Rules between fields, forms of texts, and that null means
-    absent are only in ``decode``. ``refuse_unknown`` False is for documents that are read with ``keep``.
+    absent are only in ``decode``. ``refuse_unknown`` False is for what is read with ``keep``.
     """
     writer = _Writer(ref, refuse_unknown=refuse_unknown)
     schema = writer.object_of(cls)

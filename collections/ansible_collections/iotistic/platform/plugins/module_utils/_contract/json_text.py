@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Reading JSON that came from outside, with the limits of the wire."""
 
 import json

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Orders: what a cloud may make one device do, signed, numbered and short-lived."""
 
 import re

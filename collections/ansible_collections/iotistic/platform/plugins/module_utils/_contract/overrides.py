@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """A person's start, stop or pause of a service, beside the spec."""
 
 from collections.abc import Iterable, Mapping

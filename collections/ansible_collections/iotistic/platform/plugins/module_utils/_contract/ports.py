@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Published ports: ``[hostIp:]hostPort:containerPort[/tcp|udp]``."""
 
 import ipaddress

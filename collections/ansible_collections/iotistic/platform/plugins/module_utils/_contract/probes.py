@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Health checks: Docker's own, and probes that the agent runs (http, tcp or exec)."""
 
 from collections.abc import Mapping

@@ -1,10 +1,11 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """The words that problem+json carries in ``code``, with the status each one stands under."""
 
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
-__all__ = ["RESTART_PHASE_1", "SET_ASIDE", "STATUS", "STOP_AND_SHOW", "Code", "status_of"]
+__all__ = ["STATUS", "Code", "status_of"]
 
 
 class Code(StrEnum):
@@ -83,12 +84,6 @@ STATUS: Mapping[Code, int] = MappingProxyType(
         Code.PLAN_CONFLICT: 409,
     }
 )
-
-# What a registering device does with an answer: begin again, or stop and show it.
-RESTART_PHASE_1 = frozenset({410})
-STOP_AND_SHOW = frozenset({401, 403, 409, 422})
-# Statuses after which a message is kept aside with the answer and never sent again as it was.
-SET_ASIDE = frozenset({400, 403, 404, 409, 413, 422})
 
 
 def status_of(code: Code) -> int:

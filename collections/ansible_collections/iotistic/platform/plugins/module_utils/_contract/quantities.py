@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Durations, cores and bytes as people write them; equal when they mean the same."""
 
 import re

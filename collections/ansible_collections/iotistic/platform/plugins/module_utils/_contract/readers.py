@@ -1,7 +1,7 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """How ``decode`` reads each kind of type hint; compiled once per class."""
 
 import difflib
-import re
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -12,12 +12,18 @@ from functools import cache
 from typing import Annotated, Any, Literal
 
 from .errors import ContractError
-from .times import parse_time
+from .plain_readers import (
+    PLAIN_READERS,
+    Reader,
+    Unknown,
+    is_integer,
+    kind_of,
+    read_enum,
+    read_literal,
+)
 
 __all__ = ["Identifier", "Member", "Reader", "Unknown", "hints_of", "members", "reader"]
 
-Unknown = Literal["refuse", "keep"]
-Reader = Callable[[object, Unknown], Any]
 Rule = Callable[[Any], object]
 
 # Names that modules may import for their annotations only.
@@ -27,15 +33,6 @@ _ANNOTATION_NAMES: dict[str, Any] = {
     "datetime": datetime,
     "Any": Any,
 }
-
-_KINDS: tuple[tuple[Any, str], ...] = (
-    (bool, "true or false"),
-    (int | float, "a number"),
-    (str, "text"),
-    (Mapping, "an object"),
-    (list | tuple, "a list"),
-    (types.NoneType, "null"),
-)
 
 
 class _FromNumber:
@@ -100,24 +97,22 @@ def _class(cls: type) -> Reader:
     if is_dataclass(cls):
         return lambda value, unknown: _read_object(cls, value, unknown)
     if issubclass(cls, Enum):
-        return _enum(cls)
-    return {str: _str, int: _int, float: _float, bool: _bool, datetime: _time}.get(cls, _any)
+        return read_enum(cls)
+    return PLAIN_READERS.get(cls, _any)
 
 
 def _read_object(cls: type, value: object, unknown: Unknown) -> object:
     if not isinstance(value, Mapping):
-        raise ContractError("", f"expected an object, not {_kind(value)}")
-    found: dict[str, object] = {}
+        raise ContractError("", f"expected an object, not {kind_of(value)}")
     known = members(cls)
+    strange = value.keys() - {member.wire for member in known}
+    found = _strangers(cls, value, strange, unknown) if strange else {}
     for member in known:
         content = value.get(member.wire)
         if content is not None:
             found[member.name] = _under(member.wire, member.read, content, unknown)
         elif member.required:
             raise ContractError(member.wire, "is required")
-    strange = value.keys() - {member.wire for member in known}
-    if strange:
-        found |= _strangers(cls, value, strange, unknown)
     return cls(**found)
 
 
@@ -152,7 +147,7 @@ def _annotated(hint: Any) -> Reader:
     from_number = any(isinstance(mark, _FromNumber) for mark in marks)
 
     def read_annotated(value: object, unknown: Unknown) -> object:
-        if from_number and unknown == "keep" and _is_integer(value):
+        if from_number and unknown == "keep" and is_integer(value):
             value = str(value)
         content = read(value, unknown)
         for rule in rules:
@@ -193,7 +188,7 @@ def _union(hint: Any) -> Reader:
 
 
 def _open_enum(cls: type[Enum]) -> Reader:
-    strict = _enum(cls)
+    strict = read_enum(cls)
 
     def read_word(value: object, unknown: Unknown) -> object:
         try:
@@ -206,35 +201,12 @@ def _open_enum(cls: type[Enum]) -> Reader:
     return read_word
 
 
-def _enum(cls: type[Enum]) -> Reader:
-    words = {word.value: word for word in cls}
-
-    def read_word(value: object, _: Unknown) -> object:
-        if isinstance(value, str) and value in words:
-            return words[value]
-        raise ContractError("", f"one of {', '.join(map(str, words))}, not {_shown(value)}")
-
-    return read_word
-
-
-def _literal(hint: Any) -> Reader:
-    words = typing.get_args(hint)
-
-    def read_word(value: object, _: Unknown) -> object:
-        for word in words:
-            if value == word and isinstance(value, bool) is isinstance(word, bool):
-                return word
-        raise ContractError("", f"one of {', '.join(map(str, words))}, not {_shown(value)}")
-
-    return read_word
-
-
 def _list(hint: Any) -> Reader:
     read, make = reader(typing.get_args(hint)[0]), typing.get_origin(hint)
 
     def read_list(value: object, unknown: Unknown) -> object:
         if not isinstance(value, list | tuple):
-            raise ContractError("", f"expected a list, not {_kind(value)}")
+            raise ContractError("", f"expected a list, not {kind_of(value)}")
         return make([_under(index, read, item, unknown) for index, item in enumerate(value)])
 
     return read_list
@@ -245,46 +217,13 @@ def _mapping(hint: Any) -> Reader:
 
     def read_mapping(value: object, unknown: Unknown) -> object:
         if not isinstance(value, Mapping):
-            raise ContractError("", f"expected an object, not {_kind(value)}")
+            raise ContractError("", f"expected an object, not {kind_of(value)}")
         for key in value:
             if not isinstance(key, str):
                 raise ContractError("", f"a key that is no text: {key!r}; quote it")
         return {key: _under(key, read, item, unknown) for key, item in value.items()}
 
     return read_mapping
-
-
-def _str(value: object, _: Unknown) -> str:
-    if isinstance(value, str):
-        return str(value)
-    hint = "; quote it" if isinstance(value, int | float) else ""
-    raise ContractError("", f"expected text, not {_kind(value)}{hint}")
-
-
-def _is_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _int(value: object, _: Unknown) -> int:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return int(value)
-    raise ContractError("", f"expected an integer, not {_kind(value)}")
-
-
-def _float(value: object, _: Unknown) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value
-    raise ContractError("", f"expected a number, not {_kind(value)}")
-
-
-def _bool(value: object, _: Unknown) -> bool:
-    if isinstance(value, bool):
-        return value
-    raise ContractError("", f"expected true or false, not {_kind(value)}")
-
-
-def _time(value: object, _: Unknown) -> datetime:
-    return parse_time(_str(value, _))
 
 
 def _any(value: object, _: Unknown) -> object:
@@ -295,21 +234,9 @@ def _required(field: "Field[Any]") -> bool:
     return field.default is MISSING and field.default_factory is MISSING
 
 
-def _kind(value: object) -> str:
-    for kind, words in _KINDS:
-        if isinstance(value, kind):
-            return words
-    return type(value).__name__
-
-
-def _shown(value: object) -> str:
-    plain = isinstance(value, str) and re.fullmatch(r"[\w.:-]{1,40}", value)
-    return repr(value) if plain else _kind(value)
-
-
 _ORIGINS: dict[Any, Callable[[Any], Reader]] = {
     Annotated: _annotated,
-    Literal: _literal,
+    Literal: read_literal,
     Mapping: _mapping,
     frozenset: _list,
     tuple: _list,

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Reports: what a device says about itself; every top-level member is a section."""
 
 from collections.abc import Mapping

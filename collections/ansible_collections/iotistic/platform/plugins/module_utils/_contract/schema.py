@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """The schema that both sides of a connection speak."""
 
 from .errors import ContractError

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """A service's secret in its three forms: as written, as its HMAC, as sealed to one device."""
 
 from collections.abc import Mapping

@@ -1,20 +1,32 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """``config`` of a service: everything that a container is made from."""
 
-import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated
 
 from .codec import OMIT_DEFAULT, check_fields
+from .container_texts import (
+    Address,
+    Capability,
+    DevicePath,
+    ExtraHost,
+    Hostname,
+    LogDriver,
+    NetworkMode,
+    Restart,
+    Signal,
+    Tmpfs,
+    User,
+)
 from .errors import ContractError
 from .ids import EngineName
 from .ports import Port
 from .probes import Healthcheck, Probe
 from .quantities import Cpu, Duration, Memory
 from .secret import Secret
-from .volumes import AbsolutePath, Volume, check_path
+from .volumes import AbsolutePath, Volume
 
 __all__ = ["DependsOn", "Logging", "Quantities", "Resources", "ServiceConfig"]
 
@@ -29,74 +41,6 @@ class DependsOn(StrEnum):
     STARTED = "started"
     HEALTHY = "healthy"
     COMPLETED = "completed"
-
-
-def _matches(pattern: str, what: str) -> Callable[[str], None]:
-    expression = re.compile(pattern, re.ASCII)
-
-    def check(text: str) -> None:
-        if not expression.fullmatch(text):
-            raise ContractError("", f"not {what}")
-
-    return check
-
-
-def _check_address(text: str) -> None:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        raise ContractError("", "not an IP address") from None
-
-
-def _check_extra_host(text: str) -> None:
-    name, _, address = text.partition(":")
-    _HOSTNAME(name)
-    if address != "host-gateway":
-        _check_address(address.strip("[]"))
-
-
-def _check_device(text: str) -> None:
-    parts = text.split(":")
-    if not 1 <= len(parts) <= 3 or not re.fullmatch("r?w?m?", parts[2] if parts[2:] else "r"):
-        raise ContractError("", "not a device such as /dev/ttyUSB0 or /dev/i2c-1:/dev/i2c-1:rw")
-    for path in parts[:2]:
-        check_path(path)
-
-
-def _check_tmpfs(text: str) -> None:
-    path, _, options = text.partition(":")
-    check_path(path)
-    if not re.fullmatch(r"[a-z0-9=,%]*", options):
-        raise ContractError("", "not a tmpfs such as /run or /run:size=16m,mode=1777")
-
-
-_LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-_HOSTNAME = _matches(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*", "a host name")
-Argument = str
-Hostname = Annotated[str, _HOSTNAME]
-Capability = Annotated[str, _matches("(CAP_)?[A-Z][A-Z_]{1,30}", "a capability such as NET_ADMIN")]
-NetworkMode = Annotated[
-    str,
-    _matches(
-        "none|bridge|host|(container|service):[A-Za-z0-9][A-Za-z0-9._-]{0,127}",
-        "none, bridge, host, service:<name> or container:<name>",
-    ),
-]
-Restart = Annotated[
-    str,
-    _matches(
-        r"no|always|unless-stopped|on-failure(:[1-9]\d{0,3})?",
-        "no, always, unless-stopped or on-failure[:<tries>]",
-    ),
-]
-User = Annotated[
-    str,
-    _matches(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,31}(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,31})?", "a user"),
-]
-Signal = Annotated[
-    str,
-    _matches(r"SIG[A-Z]{2,7}[0-9]?|SIGRTM(IN|AX)[+-]\d{1,2}|[1-9]\d?", "a signal such as SIGTERM"),
-]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +73,7 @@ class Resources:
 class Logging:
     """Where the engine puts the container's output."""
 
-    driver: Annotated[str, _matches("[a-z][a-z0-9-]{0,31}", "a log driver's name")]
+    driver: LogDriver
     options: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, object] = field(default_factory=dict)
 
@@ -149,19 +93,19 @@ class ServiceConfig:
     network_mode: NetworkMode | None = None
     restart: Restart = field(default="unless-stopped", metadata=OMIT_DEFAULT)
     labels: Mapping[str, str] = field(default_factory=dict)
-    command: tuple[Argument, ...] | None = None
-    entrypoint: tuple[Argument, ...] | None = None
+    command: tuple[str, ...] | None = None
+    entrypoint: tuple[str, ...] | None = None
     user: User | None = None
     working_dir: AbsolutePath | None = None
     hostname: Hostname | None = None
-    devices: tuple[Annotated[str, _check_device], ...] = ()
+    devices: tuple[DevicePath, ...] = ()
     cap_add: tuple[Capability, ...] = ()
     cap_drop: tuple[Capability, ...] = ()
     privileged: bool = field(default=False, metadata=OMIT_DEFAULT)
     read_only: bool = field(default=False, metadata=OMIT_DEFAULT)
-    tmpfs: tuple[Annotated[str, _check_tmpfs], ...] = ()
-    extra_hosts: tuple[Annotated[str, _check_extra_host], ...] = ()
-    dns: tuple[Annotated[str, _check_address], ...] = ()
+    tmpfs: tuple[Tmpfs, ...] = ()
+    extra_hosts: tuple[ExtraHost, ...] = ()
+    dns: tuple[Address, ...] = ()
     logging: Logging | None = None
     stop_signal: Signal | None = None
     stop_grace_period: Duration | None = None

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Walking over the secrets of a spec or target state."""
 
 from collections.abc import Callable, Iterator, Mapping

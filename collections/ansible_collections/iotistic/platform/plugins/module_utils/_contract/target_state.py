@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Target states: what people write (``Spec``) and what a device gets (``TargetState``)."""
 
 from collections.abc import Iterator, Mapping

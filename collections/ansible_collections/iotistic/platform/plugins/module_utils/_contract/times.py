@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Times on the wire: UTC, ``2026-01-15T10:30:00.000Z``."""
 
 import re

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """MQTT topics of one tenant's broker, and who may use them."""
 
 from collections.abc import Mapping

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Mounts: ``name:/path[:ro]`` for a named volume, ``/host/path:/path[:ro]`` for a bind."""
 
 import re

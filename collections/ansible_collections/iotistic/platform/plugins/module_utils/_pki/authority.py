@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Certificate authorities in folders: root, platform CA, one issuing CA per tenant.
 
 A folder holds `ca.key` (0600), `ca.pem`, `chain.pem` (what servers send after their leaf),
@@ -15,9 +16,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from .certificates import Validity, certificates_from, leaf_certificate
+from .clock_skew import CLOCK_SKEW
 from .constraints import Scope
 from .crl import Crl, checked_reason, signed_crl
-from .errors import AuthorityMissing, SerialUnknown
+from .errors import AuthorityMissing, NameRefused, SerialUnknown
 from .files import exclusive, write_atomic
 from .index import Entry, Index
 from .keys import PrivateKey, PublicKey, read_private
@@ -26,7 +28,6 @@ from .requests import requested_key
 
 __all__ = ["Authority", "Clock", "load", "new_serial", "serial_text", "utc_now"]
 
-_SKEW = timedelta(minutes=5)
 Clock = Callable[[], datetime]
 
 
@@ -134,10 +135,15 @@ class Authority:
         """Servers are valid from the CA's first second: the time of a device without a clock."""
         now = self.clock().replace(microsecond=0)
         first = self.certificate.not_valid_before_utc
+        last = self.certificate.not_valid_after_utc
+        if not first <= now < last:
+            raise AuthorityMissing("expired", f"the CA is good from {first} to {last} only")
+        if not 1 <= days <= LEAF_DAYS:
+            raise NameRefused("days", f"a certificate lives 1 to {LEAF_DAYS} days")
         return Validity(
             serial=new_serial(),
-            not_before=first if profile.kind == "server" else max(first, now - _SKEW),
-            not_after=min(now + timedelta(days=days), self.certificate.not_valid_after_utc),
+            not_before=first if profile.kind == "server" else max(first, now - CLOCK_SKEW),
+            not_after=min(now + timedelta(days=days), last),
         )
 
 

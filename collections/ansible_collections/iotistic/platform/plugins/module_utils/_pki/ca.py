@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Certificate authorities in folders: the public names, made in `creation`, used in `authority`."""
 
 from .authority import Authority, Clock, load, serial_text, utc_now

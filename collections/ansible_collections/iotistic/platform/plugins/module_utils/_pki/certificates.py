@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Certificates as bytes: extensions by RFC 5280, nothing stored here."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Challenges of phase 1: the server keeps none, its MAC tells its own from others."""
 
 import hashlib

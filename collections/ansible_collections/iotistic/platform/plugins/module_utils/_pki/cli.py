@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """`iotistic-pki`: the signing process, and a look into a CA's folder."""
 
 import argparse

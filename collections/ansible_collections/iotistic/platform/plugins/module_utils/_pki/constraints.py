@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """What a tenant CA may certify: RFC 5280 name constraints, written and read back."""
 
 import ipaddress

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """How a CA comes to be: made beside its folder, whole, then renamed into place."""
 
 import shutil
@@ -12,6 +13,7 @@ from ansible_collections.iotistic.platform.plugins.module_utils._contract.ids im
 
 from .authority import Authority, Clock, load, new_serial, utc_now
 from .certificates import CaForm, Validity, authority_certificate, distinguished_name, pem
+from .clock_skew import CLOCK_SKEW
 from .constraints import Scope, tenant_scope
 from .errors import AuthorityExists, PkiFault
 from .files import sync_folder, write_atomic
@@ -63,10 +65,11 @@ class _Birth:
 
     def _validity(self, issuer: Authority | None) -> Validity:
         now = self.clock().replace(microsecond=0)
-        last = now + self.life
+        first, last = now - CLOCK_SKEW, now + self.life
         if issuer is not None:
+            first = max(first, issuer.certificate.not_valid_before_utc)
             last = min(last, issuer.certificate.not_valid_after_utc)
-        return Validity(serial=new_serial(), not_before=now, not_after=last)
+        return Validity(serial=new_serial(), not_before=first, not_after=last)
 
 
 def create_root(

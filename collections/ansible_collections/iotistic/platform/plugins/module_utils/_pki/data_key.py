@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """The tenant's data key: secrets at rest, and the HMAC that they are compared by."""
 
 import hashlib

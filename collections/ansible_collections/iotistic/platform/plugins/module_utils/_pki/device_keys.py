@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Signatures by a device's key: Ed25519, or RSA-PSS with SHA-256, MGF1-SHA-256 and salt 32."""
 
 from cryptography.exceptions import InvalidSignature

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Everything that this package refuses, as one tree."""
 
 __all__ = [

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Files that are whole or absent: written beside, synced, renamed."""
 
 import fcntl

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """`index.sqlite` beside a CA: every serial it ever gave, what was revoked, the CRL's number."""
 
 import sqlite3

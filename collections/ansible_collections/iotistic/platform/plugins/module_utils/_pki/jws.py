@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """JSON Web Signatures (RFC 7515) in the narrow form that Iotistic signs: RS256 and EdDSA.
 
 The verifier fixes algorithm and type before it looks at a key; a key never verifies another

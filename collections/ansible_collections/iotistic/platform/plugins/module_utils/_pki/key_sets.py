@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """The public keys that a tenant verifies billing's tokens with, and how the set is replaced."""
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Keys: made, stored 0600, read, named by thumbprint and pin."""
 
 import hashlib

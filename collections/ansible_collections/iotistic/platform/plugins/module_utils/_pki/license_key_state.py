@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """`state.json` of LICENSE_KEYS_DIR: which key is next, current and last, and which stay listed."""
 
 from collections.abc import Mapping, Sequence

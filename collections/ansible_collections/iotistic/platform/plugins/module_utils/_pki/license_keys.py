@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """LICENSE_KEYS_DIR: the keys that billing signs with, rolled over without a gap.
 
 `<kid>.pem` (0600) for each private key and `state.json`: per purpose `next`, `current` and `last`,

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """The kinds of leaf certificate: what stands in them, decided before anything is signed."""
 
 import ipaddress
@@ -16,6 +17,7 @@ __all__ = ["LEAF_DAYS", "Profile", "client", "server", "service"]
 
 LEAF_DAYS = 397
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_IDENTITY = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _SERVICE = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
 
@@ -35,6 +37,8 @@ class Profile:
     def __post_init__(self) -> None:
         if not self.common_name or "." in self.common_name or len(self.common_name) > 64:
             raise NameRefused("common_name", "1 to 64 characters, and not a host name")
+        if self.identity is not None and not _IDENTITY.fullmatch(self.identity):
+            raise NameRefused("identity", "an identity is one label of a host name")
 
     @property
     def usage(self) -> x509.ObjectIdentifier:

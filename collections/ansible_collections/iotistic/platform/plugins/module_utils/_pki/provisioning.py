@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Registration: the public names of both sides, and of the keys and challenges between them."""
 
 from .challenge import CHALLENGE_LIFE, Challenge, check_challenge, mint_challenge

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """The device's side of registration: seal the payload to the API's key, sign all of it."""
 
 import json

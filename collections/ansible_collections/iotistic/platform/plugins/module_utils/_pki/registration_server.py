@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """The server's side of registration: check first, decrypt later.
 
 The order is fixed: `check_proof` does everything that costs no RSA private operation; only then

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Certificate requests: only the key counts, and the proof that the sender holds it."""
 
 from cryptography import x509

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Billing's list of revoked licenses, a signed token that a tenant keeps and uses when offline."""
 
 from dataclasses import dataclass

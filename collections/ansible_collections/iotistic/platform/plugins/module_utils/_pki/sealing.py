@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Secrets sealed to one device: ephemeral X25519, HKDF-SHA256, AES-256-GCM."""
 
 import os

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """How the programs of a tenant ask its signing process: one line of JSON each way."""
 
 import json

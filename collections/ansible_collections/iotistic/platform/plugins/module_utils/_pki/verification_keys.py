@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Public keys of billing: bound to one purpose, and so to one algorithm; as JWKs."""
 
 from collections.abc import Mapping

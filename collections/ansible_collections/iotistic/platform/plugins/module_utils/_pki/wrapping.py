@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """The API's RSA keys for phase 2, in a folder that all workers of a tenant share."""
 
 import json

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Whether a certificate and its key are there, fit, and live long enough."""
 
 from __future__ import annotations

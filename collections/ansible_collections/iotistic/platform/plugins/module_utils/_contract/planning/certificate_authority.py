@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Whether a folder holds the certificate authority that it is to hold."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """The engine's create request (Docker Engine API 1.41) for one service, without secrets."""
 
 from collections.abc import Mapping

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """The steps that a container engine is asked for; each is safe to repeat."""
 
 from dataclasses import dataclass

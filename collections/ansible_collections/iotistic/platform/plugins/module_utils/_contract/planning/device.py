@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """What makes a tenant's record of one device what an inventory wants."""
 
 import re
@@ -38,7 +39,9 @@ _MEMBERS = {
 class Device:
     """What the inventory says of one device; None means that the tenant's value stands.
 
-    ``reregister_until`` opens the device's uuid for a new key until then, or until it was used.
+    ``reregister_until`` opens the device's uuid for a new key until then, at most 24 hours ahead.
+    The first registration closes it, and a plan with the same time opens it anew: it is for one
+    run, not for an inventory.
     """
 
     uuid: str

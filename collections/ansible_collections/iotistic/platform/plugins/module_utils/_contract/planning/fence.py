@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """A tenant's fencing number: it only rises, and what holds a lower one is refused."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Which of billing's signing keys are to be made or rotated."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """A plan: what would change, as a value that check mode, diff and the real run all read."""
 
 import json

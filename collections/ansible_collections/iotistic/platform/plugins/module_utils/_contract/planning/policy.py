@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """What a device's owner lets a target state ask for; everything dangerous is denied by default."""
 
 from collections.abc import Iterator, Mapping

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """What brings one supervised process of a site to its wanted state."""
 
 from __future__ import annotations

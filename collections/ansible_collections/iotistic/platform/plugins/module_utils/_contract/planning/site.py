@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """What takes a whole site away, in the order in which nothing comes back or blocks the next."""
 
 from __future__ import annotations

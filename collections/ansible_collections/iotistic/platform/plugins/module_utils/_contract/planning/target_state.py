@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """What brings the specs of one device, or of many, to what is wanted: one bulk write."""
 
 from collections.abc import Callable, Iterable, Mapping

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Provisioning in two phases: the string, the messages, and the exact bytes under signatures."""
 
 from .broker import TOPIC_NAMES, ApiAccess, BrokerConfig, MqttAccess, TlsConfig

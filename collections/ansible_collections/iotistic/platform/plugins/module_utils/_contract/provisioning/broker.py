@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Where a registered device finds broker and API, and how it verifies them."""
 
 from collections.abc import Mapping

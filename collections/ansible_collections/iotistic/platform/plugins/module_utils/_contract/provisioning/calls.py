@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Signed calls of a registered device, and the credentials that it asks for daily."""
 
 from collections.abc import Mapping

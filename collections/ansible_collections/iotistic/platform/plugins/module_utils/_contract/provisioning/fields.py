@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Kinds of text that provisioning messages carry."""
 
 import re

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """What device and cloud say to each other in the two phases of provisioning."""
 
 from collections.abc import Mapping

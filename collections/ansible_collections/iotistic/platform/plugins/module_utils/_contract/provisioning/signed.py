@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """The exact bytes under each signature that a device makes, and beside each sealed secret.
 
 A prefix that ends with one zero byte and has no length; then each field after its length as an

@@ -1,3 +1,4 @@
+# Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """The one string that a person carries to a device, and the keys that look alike."""
 
 import hashlib
