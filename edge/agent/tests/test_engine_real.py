@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from threading import Thread
 from uuid import uuid4
 
 import pytest
@@ -16,7 +17,7 @@ from iotistic_contract.planning.policy import DENY_ALL, Policy
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 
-ALLOWED = Policy(cap_add=("NET_ADMIN",), bind_mounts=("/tmp",), devices=("/dev/null",))
+ALLOWED = Policy(cap_add=("NET_ADMIN",), bind_mounts=("/srv",), devices=("/dev/null",))
 
 
 class Bench:
@@ -93,7 +94,7 @@ def test_every_field_gives_an_empty_second_plan(bench):
     config = {
         "environment": {"B": "2", "A": "1=x"},
         "ports": ["18080:80", "127.77.5.129:18081:81/udp"],
-        "volumes": ["data:/data", "data:/again:ro", "/tmp:/host:ro"],
+        "volumes": ["data:/data", "data:/again:ro", "/srv:/host:ro"],
         "networks": ["front", "back"],
         "restart": "on-failure:3",
         "labels": {"z": "1", "a": "2"},
@@ -141,9 +142,14 @@ def test_drift_by_hand_is_repaired(bench):
     target = bench.target(run={}, still={"state": "stopped"}, frozen={"state": "paused"})
     bench.settle(target)
     before = bench.states(target)
-    hands = [("rm", "-f", "run"), ("pause", "run"), ("stop", "-t0", "run"), ("start", "still"),
-             ("unpause", "frozen"), ("rename", "run", "other")]
-    for *words, service in [(*h[:-1], h[-1]) for h in hands if h[0] != "rename"]:
+    hands = [
+        ("rm", "-f", "run"),
+        ("pause", "run"),
+        ("stop", "-t0", "run"),
+        ("start", "still"),
+        ("unpause", "frozen"),
+    ]
+    for *words, service in hands:
         bench.host.docker(*words, bench.name(service))
         assert bench.settle(target), words
         assert not plan(bench.world(target), target).changed
@@ -171,6 +177,19 @@ def test_a_network_made_anew_is_drift(bench):
     assert network in bench.world(target).containers[0].networks
 
 
+def test_who_shares_a_network_follows_the_one_that_has_it(bench):
+    target = bench.target(guest={"config": {"networkMode": "service:host"}}, host={})
+    bench.settle(target)
+    before = bench.states(target)
+    assert {state for _, state in before.values()} == {"running"}
+    bench.host.docker("rm", "-f", bench.name("host"))
+    bench.settle(target)
+    after = bench.states(target)
+    assert {state for _, state in after.values()} == {"running"}
+    assert after["guest"][0] != before["guest"][0]
+    assert not plan(bench.world(target), target).changed
+
+
 def test_a_device_sees_only_its_own(bench):
     other = Bench(bench.host, bench.image)
     bench.settle(bench.target(one={}))
@@ -181,16 +200,11 @@ def test_a_device_sees_only_its_own(bench):
 
 
 def test_events_tell_of_this_device_alone(bench):
-    from threading import Thread
-
-    heard: list[str] = []
-    Thread(target=lambda: heard.extend(iter(bench.engine.events())), daemon=True).start()
-    time.sleep(0.3)
     collected: list[str] = []
 
     def listen() -> None:
         for action in bench.engine.events():
-            collected.append(action)
+            collected.extend([action])
 
     Thread(target=listen, daemon=True).start()
     time.sleep(0.3)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from iotistic_agent.faults import CloudUnavailable, Refused, Unauthorized
 from iotistic_contract.codec import parse_json
 from iotistic_contract.errors import ContractFault
+from iotistic_contract.schema import SCHEMA, SCHEMA_HEADER
 
 __all__ = ["Answer", "Cloud", "Pace", "verified_by", "words"]
 
@@ -84,7 +85,7 @@ class Cloud:
         self._origin = urlsplit(origin)
         self._context = context
         self._headers = {
-            "X-Iotistic-Schema": "1",
+            SCHEMA_HEADER: str(SCHEMA),
             "User-Agent": "iotistic-agent",
             **(headers or {}),
         }

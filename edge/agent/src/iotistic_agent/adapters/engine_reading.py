@@ -30,6 +30,7 @@ def container_from(inspected: Mapping[str, Any]) -> Container:
         error=state.get("Error") or None,
         networks=_networks(inspected),
         ports=_ports(inspected["HostConfig"].get("PortBindings") or {}),
+        network_of=_network_of(inspected["HostConfig"].get("NetworkMode") or ""),
     )
 
 
@@ -50,6 +51,11 @@ def _state(word: str) -> EngineState:
 def _networks(inspected: Mapping[str, Any]) -> dict[str, str]:
     connected = (inspected.get("NetworkSettings") or {}).get("Networks") or {}
     return {name: (entry or {}).get("NetworkID") or "" for name, entry in connected.items()}
+
+
+def _network_of(mode: str) -> str | None:
+    kind, _, container = mode.partition(":")
+    return container if kind == "container" else None
 
 
 def _ports(bindings: Mapping[str, Any]) -> frozenset[str]:

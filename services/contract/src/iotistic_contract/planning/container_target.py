@@ -4,7 +4,7 @@ import hashlib
 
 from ..codec import canonical
 from ..device_target import DeviceTarget
-from ..target_state import App, Port, PullPolicy, Service
+from ..target_state import App, DependsOn, Port, PullPolicy, Service, ServiceConfig
 from .container_body import Device, container_body, default_network, engine_name
 from .container_world import Refusal, Target, WantedContainer
 from .policy import Policy, objections
@@ -70,7 +70,8 @@ def _wanted(app: App, service: Service, device: Device) -> WantedContainer:
             if not volume.is_bind
         ),
         ports=frozenset(_published(port, device) for port in config.ports),
-        depends_on=config.depends_on,
+        depends_on=_dependencies(config),
+        network_service=config.network_service,
         body=body,
         secrets=config.secrets,
     )
@@ -90,6 +91,13 @@ def _networks(app: App, service: Service, device: Device) -> tuple[str, ...]:
     if not config.networks:
         return (default_network(device, app.app_id),)
     return tuple(sorted(engine_name(device, app.app_id, name) for name in config.networks))
+
+
+def _dependencies(config: ServiceConfig) -> dict[str, DependsOn]:
+    """Return what it waits for; whose network is to be shared must run."""
+    shared = config.network_service
+    implied = {} if shared is None else {shared: DependsOn.STARTED}
+    return {**implied, **config.depends_on}
 
 
 def _published(port: Port, device: Device) -> str:

@@ -27,7 +27,8 @@ class Container:
     """A container of this device as the engine shows it.
 
     ``networks`` maps names to ids, an id being "" where the engine doesn't tell; ``ports`` are
-    ``[ip:]port/protocol`` on the host.
+    ``[ip:]port/protocol`` on the host. ``network_of`` is id or name of the container whose
+    network it shares.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Container:
     error: str | None = None
     networks: Mapping[str, str] = field(default_factory=dict)
     ports: frozenset[str] = frozenset()
+    network_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,7 @@ class WantedContainer:
 
     ``body`` is the engine's create request without
     secrets; ``secrets`` maps variables to sealed values. ``config_hash`` covers both.
+    ``network_service`` names the service of the same app whose network it shares.
     """
 
     app_id: str
@@ -85,6 +88,7 @@ class WantedContainer:
     volumes: tuple[str, ...] = ()
     ports: frozenset[str] = frozenset()
     depends_on: Mapping[str, DependsOn] = field(default_factory=dict)
+    network_service: str | None = None
     body: Mapping[str, Any] = field(default_factory=dict)
     secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
 

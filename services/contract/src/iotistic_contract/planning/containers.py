@@ -50,6 +50,7 @@ __all__ = [
     "UnpauseContainer",
     "WantedContainer",
     "World",
+    "base_of",
     "completed",
     "difference",
     "is_as_wanted",
@@ -96,8 +97,19 @@ def difference(world: World, wanted: WantedContainer, found: Container) -> str |
     return _network_difference(world, wanted, found)
 
 
+def base_of(world: World, wanted: WantedContainer) -> Container | None:
+    """Return the container whose network ``wanted`` is to share, None when there is none."""
+    if wanted.network_service is None:
+        return None
+    name = wanted.name.removesuffix(wanted.service_name) + wanted.network_service
+    return next((each for each in world.containers if each.name == name), None)
+
+
 def _network_difference(world: World, wanted: WantedContainer, found: Container) -> str | None:
     """Name the network that is gone, was made anew, or isn't connected."""
+    base = base_of(world, wanted)
+    if base is not None and found.network_of not in (base.id, base.name):
+        return f"network of {wanted.network_service}"
     for network in wanted.networks:
         known = world.networks.get(network)
         if known is None or found.networks.get(network) not in ("", known):
@@ -186,13 +198,23 @@ class _View:
             if completed(wanted, found) and wanted.state is ServiceState.RUNNING:
                 return
             state = found.state
-        elif self._lacks_image(wanted) or (found is not None and not self.may_stop()):
+        elif not self._can_create(wanted, found):
             return
         else:
             if found is not None and not self._stands_in_the_way(found):
                 yield from _removal(found)
             yield CreateContainer(wanted.service_id, wanted.name)
         yield from _transition(wanted, state, may_start=self._may_start(wanted, starting))
+
+    def _can_create(self, wanted: WantedContainer, found: Container | None) -> bool:
+        """Tell whether image, name and shared network are there, and what stood there may go."""
+        holder = next((e for e in self.world.containers if e.name == wanted.name), None)
+        in_the_way = found if holder is None else holder
+        if in_the_way is not None and not self.may_stop():
+            return False
+        if holder is not None and holder is not found and holder.service_id in self._left():
+            return False
+        return not self._lacks_image(wanted) and not self._lacks_base(wanted)
 
     def _may_start(self, wanted: WantedContainer, starting: frozenset[str]) -> bool:
         return all(
@@ -223,14 +245,24 @@ class _View:
         image = wanted.image
         return image not in self.world.images and image in self.world.held_images
 
+    def _lacks_base(self, wanted: WantedContainer) -> bool:
+        """Tell whether the container whose network it is to share isn't up yet."""
+        base = base_of(self.world, wanted)
+        return wanted.network_service is not None and (base is None or base.state not in _UP)
+
     def _unwanted(self) -> tuple[Container, ...]:
         kept = [own_container(self.world, each) for each in self.target.containers]
-        left = {each.service_id for each in self.target.refused} | self.world.held_services
+        left = self._left()
         return tuple(
             each
             for each in self.world.containers
             if each not in kept and each.service_id not in left
         )
+
+    def _left(self) -> frozenset[str]:
+        """Return the services whose containers stay as they are: refused ones, and held ones."""
+        refused = frozenset(each.service_id for each in self.target.refused)
+        return refused | self.world.held_services
 
     def _stands_in_the_way(self, found: Container) -> bool:
         """Tell whether it is replaced anyway, and has a port or name that another service wants."""

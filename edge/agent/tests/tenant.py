@@ -1,0 +1,253 @@
+"""A tenant's device API, small and real: TLS by the project's PKI, registration by its crypto."""
+
+import json
+import ssl
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from iotistic_contract.codec import b64u_encode, decode, encode
+from iotistic_contract.etag import etag
+from iotistic_contract.provisioning import (
+    KeyExchangeRequest,
+    ProvisioningString,
+    RegisterRequest,
+    RegistrationPayload,
+)
+from iotistic_contract.topics import device_topics
+from iotistic_pki import ca
+from iotistic_pki.errors import ProvisioningRefused
+from iotistic_pki.keys import new_key, private_pem, spki_sha256
+from iotistic_pki.provisioning import (
+    ProvisioningKeys,
+    WrappingKey,
+    answer_key_exchange,
+    check_proof,
+    open_payload,
+)
+from iotistic_pki.requests import make_request, requested_key
+
+CUSTOMER = "cust_" + "e5" * 16
+ADDRESS = "127.77.5.16"
+
+
+@dataclass
+class Request:
+    """One request as it came."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: Any
+
+
+@dataclass
+class Tenant:
+    """What the server holds; tests read and change it."""
+
+    authority: ca.Authority
+    keys: ProvisioningKeys
+    secret: str
+    port: int = 0
+    broker_port: int = 8883
+    requests: list[Request] = field(default_factory=list)
+    forced: list[tuple[str, int, dict[str, str], Any]] = field(default_factory=list)
+    registered: list[RegistrationPayload] = field(default_factory=list)
+    api_keys: list[str] = field(default_factory=list)
+    documents: dict[str, dict[str, Any]] = field(default_factory=dict)
+    sections: dict[str, Any] = field(default_factory=dict)
+    poll_interval_ms: int = 1000
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    @property
+    def origin(self) -> str:
+        return f"https://{ADDRESS}:{self.port}"
+
+    @property
+    def ca_pem(self) -> str:
+        return (self.authority.folder / "tenant-ca.pem").read_text()
+
+    def string(self, **change: Any) -> ProvisioningString:
+        """The provisioning string; ``change`` spoils parts of it."""
+        parts = {
+            "key_id": "k1",
+            "secret": self.secret,
+            "pin": spki_sha256(self.authority.certificate.public_key()),
+            "host": ADDRESS,
+            "port": self.port,
+        }
+        return ProvisioningString(**{**parts, **change})
+
+    def set_apps(self, apps: dict[str, Any] | None, version: int, **config: Any) -> None:
+        """Make this the target of every device."""
+        document = {"schema": 1, "version": version, "apps": apps}
+        if config:
+            document["config"] = config
+        self.documents["*"] = document
+
+    def force(self, path: str, status: int, code: str = "", **headers: str) -> None:
+        """Answer the next request whose path begins so with this."""
+        problem = {"code": code, "title": "told to", "status": status}
+        self.forced.append(
+            (path, status, {k.replace("_", "-"): v for k, v in headers.items()}, problem)
+        )
+
+    def wait_for(self, holds, seconds: float = 20.0) -> None:
+        """Wait until ``holds()``, looking at each request; fail with what was reported."""
+        with self.changed:
+            assert self.changed.wait_for(holds, seconds), json.dumps(self.sections, indent=1)
+
+    def paths(self) -> list[str]:
+        return [f"{each.method} {each.path.partition('?')[0]}" for each in self.requests]
+
+    def answer(self, request: Request) -> tuple[int, dict[str, str], Any]:
+        for index, (path, status, headers, body) in enumerate(self.forced):
+            if request.path.startswith(path):
+                del self.forced[index]
+                return status, headers, body
+        route = request.path.partition("?")[0]
+        open_routes = {
+            "/ca.pem": lambda _: (200, {}, self.ca_pem),
+            "/api/provisioning/v2/key-exchange": self.key_exchange,
+            "/api/provisioning/v2/register": self.register,
+        }
+        if route in open_routes:
+            return open_routes[route](request.body)
+        if request.headers.get("x-device-api-key") not in self.api_keys[-1:]:
+            return 401, {}, {"code": "unauthorized", "title": "no"}
+        if request.method == "PATCH":
+            for name, section in request.body.items():
+                self.sections[name] = section
+            return 204, {}, None
+        return self.state(request)
+
+    def key_exchange(self, body: Any) -> tuple[int, dict[str, str], Any]:
+        exchange = decode(KeyExchangeRequest, body)
+        answer = answer_key_exchange(exchange, self.keys, datetime.now(UTC), b"n" * 16)
+        return 200, {}, encode(answer)
+
+    def register(self, body: Any) -> tuple[int, dict[str, str], Any]:
+        try:
+            proof = check_proof(decode(RegisterRequest, body), self.keys, datetime.now(UTC))
+            payload = open_payload(proof)
+        except ProvisioningRefused as exc:
+            return exc.status, {}, {"code": exc.reason, "detail": exc.detail}
+        if payload.provisioning_api_key != str(self.string().key):
+            return 401, {}, {"code": "invalid_provisioning_key", "detail": "not a key of ours"}
+        self.registered.append(payload)
+        self.api_keys.append(f"dk1.d{len(self.api_keys)}.{b64u_encode(b'k' * 32)}")
+        return 200, {}, self.registration(payload)
+
+    def registration(self, payload: RegistrationPayload) -> dict[str, Any]:
+        uuid = payload.device_uuid
+        leaf = self.authority.issue(requested_key(payload.certificate_request), ca.client(uuid))
+        return {
+            "registration": f"r{len(self.api_keys)}",
+            "customerId": CUSTOMER,
+            "deviceApiKey": self.api_keys[-1],
+            "mqtt": {
+                "brokerConfig": {
+                    "protocol": "mqtts",
+                    "host": ADDRESS,
+                    "port": self.broker_port,
+                    "useTls": True,
+                    "caCert": self.ca_pem,
+                    "verifyCertificate": True,
+                    "keepAlive": 30,
+                    "clientIdPrefix": "",
+                    "cleanSession": False,
+                    "reconnectPeriod": 1000,
+                },
+                "username": uuid,
+                "clientCertificate": ca.pem([leaf]).decode(),
+                "topics": device_topics(uuid),
+            },
+            "api": {"endpoint": self.origin, "tlsConfig": {"caCert": self.ca_pem}},
+            "vpn": None,
+            "orderPublicKeys": [],
+            "targetStateUrl": f"{self.origin}/api/v1/device/{uuid}/state",
+        }
+
+    def state(self, request: Request) -> tuple[int, dict[str, str], Any]:
+        document = self.documents.get("*") or {"schema": 1, "version": 0, "apps": None}
+        tag = etag(document["version"], document)
+        headers = {"ETag": tag, "X-Poll-Interval-Ms": str(self.poll_interval_ms)}
+        if request.headers.get("if-none-match") == tag:
+            return 304, headers, None
+        return 200, headers, document
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    tenant: Tenant
+
+    def _serve(self) -> None:
+        length = int(self.headers.get("Content-Length") or 0)
+        content = self.rfile.read(length)
+        headers = {name.lower(): text for name, text in self.headers.items()}
+        request = Request(
+            self.command, self.path, headers, json.loads(content) if content else None
+        )
+        with self.tenant.changed:
+            status, answer_headers, body = self.tenant.answer(request)
+            self.tenant.requests.append(request)
+            self.tenant.changed.notify_all()
+        raw = (
+            b""
+            if body is None
+            else (body.encode() if isinstance(body, str) else json.dumps(body).encode())
+        )
+        self.send_response(status)
+        for name, text in answer_headers.items():
+            self.send_header(name, text)
+        if status not in (204, 304):
+            self.send_header("Content-Length", str(len(raw)))
+        self.end_headers()
+        if status not in (204, 304):
+            self.wfile.write(raw)
+
+    do_GET = do_POST = do_PATCH = _serve  # noqa: N815
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+class _QuietServer(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: Any) -> None:
+        """A client that goes away is no news."""
+
+
+def make_authority(folder: Path) -> ca.Authority:
+    root = ca.create_root(folder / "root", "Test")
+    platform = ca.create_platform(folder / "platform", root, "Test")
+    tenant = ca.Tenant(customer_id=CUSTOMER, base_domain="example.test", addresses=(ADDRESS,))
+    return ca.create_tenant(folder / "tenant", platform, tenant)
+
+
+def make_keys() -> ProvisioningKeys:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return ProvisioningKeys(current=WrappingKey.of(key), secret=b"m" * 32)
+
+
+def serve(tenant: Tenant, folder: Path) -> ThreadingHTTPServer:
+    """Serve ``tenant`` over TLS at a free port, in a thread."""
+    key = new_key("p256")
+    leaf = tenant.authority.issue(make_request(key), ca.server(addresses=[ADDRESS]))
+    chain, private = folder / "server.pem", folder / "server.key"
+    chain.write_bytes(ca.pem([leaf, *tenant.authority.chain]))
+    private.write_bytes(private_pem(key))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, private)
+    handler = type("Handler", (_Handler,), {"tenant": tenant})
+    server = _QuietServer((ADDRESS, tenant.port), handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    tenant.port = server.server_address[1]
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    return server
