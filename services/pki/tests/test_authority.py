@@ -86,11 +86,21 @@ def test_a_roots_key_can_be_encrypted(tmp_path):
     ca.load(folder, b"correct horse").close()
 
 
-@pytest.mark.parametrize("missing", ["ca.pem", "ca.key", "chain.pem"])
+@pytest.mark.parametrize("missing", ["ca.pem", "ca.key", "chain.pem", "index.sqlite"])
 def test_a_folder_that_isnt_a_ca_is_one_clear_line(tenant, missing):
     (tenant.folder / missing).unlink()
 
     with pytest.raises((AuthorityMissing, KeyRefused), match=missing):
+        ca.load(tenant.folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"no database at all" * 100])
+def test_a_damaged_index_is_never_begun_anew(tenant, content):
+    """A fresh one would forget what was revoked."""
+    tenant.close()
+    (tenant.folder / "index.sqlite").write_bytes(content)
+
+    with pytest.raises(AuthorityMissing, match=r"can't read .*index\.sqlite"):
         ca.load(tenant.folder)
 
 

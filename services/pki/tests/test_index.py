@@ -100,7 +100,7 @@ def test_what_was_handed_out_before_a_kill_is_in_the_index(tenant):
 
 
 def test_an_entry_comes_back_as_it_was(tmp_path):
-    index = Index(tmp_path / "index.sqlite")
+    index = Index.create(tmp_path / "index.sqlite")
     entry = Entry(
         serial="0" * 31 + "a",
         common_name=UUID,

@@ -264,6 +264,14 @@ def test_wrong_arguments_say_how(arguments):
     assert done.stderr.startswith("usage: iotistic-pki")
 
 
+def test_a_crl_that_cant_be_written_is_one_line(tenant, tmp_path, capsys):
+    arguments = ["sign", "--ca", str(tenant.folder), "--socket", str(tmp_path / "s")]
+
+    assert main([*arguments, "--crl", str(tmp_path / "missing" / "crl.pem")]) == 2
+    assert "No such file or directory" in capsys.readouterr().err
+    assert not (tmp_path / "s").exists()
+
+
 def test_a_missing_ca_is_one_line(tmp_path, capsys):
     assert main(["list", "--ca", str(tmp_path)]) == 2
     path = tmp_path / "ca.pem"
