@@ -62,6 +62,26 @@ def test_a_number_is_never_given_twice_even_when_signing_fails(tenant, monkeypat
     assert crl_number(tenant) == before + 2
 
 
+def test_numbers_go_on_after_an_old_index_is_put_back(tenant):
+    path = tenant.folder / "index.sqlite"
+    tenant.close()
+    copy = path.read_bytes()
+    for _ in range(3):
+        with ca.load(tenant.folder) as authority:
+            authority.write_crl()
+    path.write_bytes(copy)
+
+    with ca.load(tenant.folder) as authority:
+        assert authority.write_crl().number == 5
+
+
+def test_a_damaged_crl_is_replaced(tenant):
+    before = crl_number(tenant)
+    (tenant.folder / "crl.pem").write_text("damaged")
+
+    assert tenant.write_crl().number == before + 1
+
+
 def failing(*_):
     raise OSError("disk full")
 

@@ -117,10 +117,12 @@ class Index:
             found = connection.execute("SELECT 1 FROM certificates WHERE serial = ?", (serial,))
             return found.fetchone() is not None
 
-    def next_crl_number(self) -> int:
-        """Return the CRL's next number; none is given twice, even when the signing fails."""
+    def next_crl_number(self, seen: int = 0) -> int:
+        """Return a number above all given and above `seen`; it counts even if signing fails."""
         with self._writing() as connection:
-            row = connection.execute("UPDATE crl SET number = number + 1 RETURNING number")
+            row = connection.execute(
+                "UPDATE crl SET number = max(number, ?) + 1 RETURNING number", (seen,)
+            )
             return int(row.fetchone()[0])
 
     def revoked(self) -> tuple[Revoked, ...]:
