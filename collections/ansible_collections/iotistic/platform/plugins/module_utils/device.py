@@ -86,8 +86,18 @@ class Devices:
         """Do one step of a plan."""
         match step:
             case CreateDevice(body=body):
-                self._tenant.call("POST", DEVICES, dict(body))
+                self._create(dict(body))
             case UpdateDevice(uuid=uuid, changes=changes):
-                self._tenant.call("PATCH", f"{DEVICES}/{quoted(uuid)}", dict(changes))
+                self._change(uuid, dict(changes))
             case DeleteDevice(uuid=uuid):
                 self._tenant.call("DELETE", f"{DEVICES}/{quoted(uuid)}")
+
+    def _create(self, body: dict[str, Any]) -> None:
+        """Describe the device; the time for registering again is a change of what is there."""
+        later = {name: body.pop(name) for name in ("reregisterUntil",) if name in body}
+        self._tenant.call("POST", DEVICES, body)
+        if later:
+            self._change(body["uuid"], later)
+
+    def _change(self, uuid: str, changes: dict[str, Any]) -> None:
+        self._tenant.call("PATCH", f"{DEVICES}/{quoted(uuid)}", changes)

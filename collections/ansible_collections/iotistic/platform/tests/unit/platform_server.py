@@ -169,12 +169,14 @@ class MemoryPlatform:
         return 200, self.devices[uuid]
 
     def create_device(self, *, query, body):
+        _check_keys(body, {"uuid", "name", "deviceType", "fleet", "tags"})
         given = {name: body.get(name) for name in ("deviceType", "fleet")}
         rest = {"tags": body.get("tags") or {}, "registered": False, "reregisterUntil": None}
         self.devices[body["uuid"]] = {**given, **rest, "uuid": body["uuid"], "name": body["name"]}
         return 201, self.devices[body["uuid"]]
 
     def change_device(self, uuid, *, query, body):
+        _check_keys(body, {"name", "tags", "reregisterUntil"})
         self.get_device(uuid, query={}, body=None)
         self.devices[uuid].update(body)
         return 200, self.devices[uuid]
@@ -236,6 +238,12 @@ class MemoryPlatform:
         empty = {"uuid": uuid, "spec": None, "specRevision": 0, "overrides": {}, "version": 0}
         target = self.targets.get(uuid, empty)
         return {**target, "etag": f'"{target["version"]}"'}
+
+
+def _check_keys(body, allowed):
+    errors = [{"pointer": f"/{key}", "detail": "unknown key"} for key in set(body) - allowed]
+    if errors:
+        raise RefusedError(422, "invalid", "the body isn't as it must be", errors)
 
 
 CUSTOMERS = "/api/customers"

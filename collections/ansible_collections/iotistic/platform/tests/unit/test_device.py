@@ -34,8 +34,10 @@ def test_what_isn_t_said_stays(run, platform, acme):
     assert not run("device", uuid=UUID, name="pump", **acme)["changed"]
 
 
-def test_a_device_may_register_again_until_then(run, platform, acme):
-    run("device", **PUMP, **acme)
+@pytest.mark.parametrize("known", [True, False])
+def test_a_device_may_register_again_until_then(run, platform, acme, known):
+    if known:
+        run("device", **PUMP, **acme)
     opened = run("device", **PUMP, reregister_until="2026-11-24T18:00:00Z", **acme)
     assert opened["changed"]
     assert platform.devices[UUID]["reregisterUntil"] == "2026-11-24T18:00:00.000Z"
@@ -55,6 +57,13 @@ def test_bad_input_is_refused_before_anything_is_asked(run, platform, acme, bad,
     refused = run("device", failing=True, **{**PUMP, **bad}, **acme)
     assert refused["msg"].startswith(field)
     assert platform.requests == []
+
+
+def test_what_can_t_be_changed_is_told_with_its_field(run, acme):
+    run("device", **PUMP, **acme)
+    failed = run("device", failing=True, **{**PUMP, "fleet": "pumps"}, **acme)
+    assert failed["msg"].endswith("(invalid); /fleet: unknown key")
+    assert failed["status"] == 422
 
 
 def test_an_unknown_tenant(run, connection):

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from .certificates import Validity, certificates_from, leaf_certificate
 from .clock_skew import CLOCK_SKEW
 from .constraints import Scope
-from .crl import Crl, checked_reason, signed_crl
+from .crl import Crl, checked_reason, number_of, signed_crl
 from .errors import AuthorityMissing, NameRefused, SerialUnknown
 from .files import exclusive, write_atomic
 from .index import Entry, Index
@@ -124,7 +124,7 @@ class Authority:
     def write_crl(self, copy: Path | None = None) -> Crl:
         """Sign the list with the next number; `crl.pem` (and `copy`) never go back to an older."""
         with exclusive(self.folder / "crl.lock"):
-            number = self.index.next_crl_number()
+            number = self.index.next_crl_number(number_of(self.folder / "crl.pem"))
             crl = signed_crl(self.certificate, self.key, number, self.index.revoked(), self.clock())
             write_atomic(self.folder / "crl.pem", crl.pem)
             if copy is not None:

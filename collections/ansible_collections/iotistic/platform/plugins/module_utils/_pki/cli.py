@@ -3,6 +3,7 @@
 
 import argparse
 import json
+import sqlite3
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(chosen.run(chosen))
     except PkiFault as fault:
         print(f"iotistic-pki: {fault.detail}", file=sys.stderr)
-        return 2
+    except (OSError, sqlite3.Error) as error:
+        print(f"iotistic-pki: {error}", file=sys.stderr)
+    return 2
 
 
 def _sign(chosen: argparse.Namespace) -> int:

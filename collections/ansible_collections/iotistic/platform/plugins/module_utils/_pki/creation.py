@@ -17,6 +17,7 @@ from .clock_skew import CLOCK_SKEW
 from .constraints import Scope, tenant_scope
 from .errors import AuthorityExists, PkiFault
 from .files import sync_folder, write_atomic
+from .index import Index
 from .keys import KeyKind, PrivateKey, new_key, write_private
 
 __all__ = ["Tenant", "create_platform", "create_root", "create_tenant"]
@@ -139,6 +140,7 @@ def _fill(folder: Path, birth: _Birth) -> None:
     if birth.form.scope is not None:
         own.append(birth.signed_by(None))
         write_atomic(folder / "tenant-ca.pem", pem(own[-1]))
+    Index.create(folder / "index.sqlite").close()
     with load(folder, birth.passphrase, birth.clock) as authority:
         for form in own:
             if form.issuer == form.subject:

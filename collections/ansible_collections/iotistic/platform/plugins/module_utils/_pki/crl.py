@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -48,6 +49,15 @@ def checked_reason(reason: str) -> str:
     if reason not in REASONS:
         raise PkiFault("reason", f"no such reason: {reason!r}; one of {', '.join(REASONS)}")
     return reason
+
+
+def number_of(path: Path) -> int:
+    """Return the number of the list in a file; 0 where there is none that can be read."""
+    try:
+        crl = x509.load_pem_x509_crl(path.read_bytes())
+        return crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    except (OSError, ValueError, x509.ExtensionNotFound):
+        return 0
 
 
 def signed_crl(

@@ -8,18 +8,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Self
+
+from .errors import AuthorityMissing
 
 __all__ = ["Entry", "Index", "Revoked"]
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS certificates (
+CREATE TABLE certificates (
     serial TEXT PRIMARY KEY, common_name TEXT NOT NULL, profile TEXT NOT NULL, identity TEXT,
     not_after INTEGER NOT NULL, certificate BLOB NOT NULL, revoked_at INTEGER, reason TEXT
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS revoked ON certificates (revoked_at) WHERE revoked_at IS NOT NULL;
-CREATE TABLE IF NOT EXISTS crl (
+CREATE INDEX revoked ON certificates (revoked_at) WHERE revoked_at IS NOT NULL;
+CREATE TABLE crl (
     only INTEGER PRIMARY KEY CHECK (only = 1), number INTEGER NOT NULL);
-INSERT OR IGNORE INTO crl VALUES (1, 0);
+INSERT INTO crl VALUES (1, 0);
 """
 _INSERT = "INSERT INTO certificates VALUES (?, ?, ?, ?, ?, ?, NULL, NULL)"
 _WAIT_SECONDS = 30.0
@@ -55,14 +58,33 @@ class Index:
     """
 
     def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(
-            path, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False
-        )
+        """Open the index that is there; AuthorityMissing when it isn't, or can't be read.
+
+        (An index made anew would forget what was revoked.)
+        """
         self._lock = threading.Lock()
-        path.chmod(0o600)
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.executescript(_SCHEMA)
+        try:
+            self._connection = sqlite3.connect(
+                f"{path.resolve().as_uri()}?mode=rw",
+                uri=True,
+                timeout=_WAIT_SECONDS,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.execute("SELECT number FROM crl")
+        except sqlite3.Error as error:
+            raise AuthorityMissing("index", f"can't read {path}: {error}") from None
+
+    @classmethod
+    def create(cls, path: Path) -> Self:
+        """Make an empty index, mode 0600, and open it."""
+        path.touch(0o600, exist_ok=False)
+        connection = sqlite3.connect(path, isolation_level=None)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.executescript(_SCHEMA)
+        connection.close()
+        return cls(path)
 
     def close(self) -> None:
         """Give the file back; the write-ahead log is merged into it."""
@@ -96,10 +118,12 @@ class Index:
             found = connection.execute("SELECT 1 FROM certificates WHERE serial = ?", (serial,))
             return found.fetchone() is not None
 
-    def next_crl_number(self) -> int:
-        """Return the CRL's next number; none is given twice, even when the signing fails."""
+    def next_crl_number(self, seen: int = 0) -> int:
+        """Return a number above all given and above `seen`; it counts even if signing fails."""
         with self._writing() as connection:
-            row = connection.execute("UPDATE crl SET number = number + 1 RETURNING number")
+            row = connection.execute(
+                "UPDATE crl SET number = max(number, ?) + 1 RETURNING number", (seen,)
+            )
             return int(row.fetchone()[0])
 
     def revoked(self) -> tuple[Revoked, ...]:
