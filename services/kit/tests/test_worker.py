@@ -47,6 +47,52 @@ asyncio.run(main(*sys.argv[1:]))
 """
 
 
+# A worker process whose handler runs a daemon under a guard, with a beat for each renewal.
+GUARDED = """
+import asyncio, contextlib, os, sys
+from datetime import timedelta
+from iotistic_kit.db import Database
+from iotistic_kit.work import WorkQueue
+from iotistic_kit.worker import Worker
+
+async def main(conninfo, name, daemon, file):
+    async with Database(conninfo) as database:
+        async def deploy(job, lease):
+            reading, writing = os.pipe()
+            guard = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "iotistic_kit.guard", "--beat-fd", str(reading),
+                "--beat-timeout", "0.6", "--grace", "0", "--",
+                sys.executable, "-c", daemon, file, str(job.fence), pass_fds=[reading])
+            os.close(reading)
+            try:
+                while guard.returncode is None:
+                    with contextlib.suppress(BrokenPipeError):
+                        os.write(writing, f"{lease.renewed_at}\\n".encode())
+                    await asyncio.sleep(0.05)
+            finally:
+                os.close(writing)
+                await guard.wait()
+
+        queue = WorkQueue(database, worker=name, lease=timedelta(seconds=1.2))
+        worker = Worker(
+            queue, {"deploy": deploy}, conninfo, renewal=timedelta(seconds=0.1), poll=0.3)
+        await worker.run(asyncio.Event())
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+DAEMON = """
+import os, signal, sys, time
+if os.fork():
+    time.sleep(60)
+os.setsid()
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+while True:
+    with open(sys.argv[1], "a") as file:
+        file.write(sys.argv[2] + "\\n")
+    time.sleep(0.01)
+"""
+
+
 @pytest.fixture
 async def database(postgres_server):
     template = postgres_server.template("work", lambda conninfo: migrate(conninfo, WORK_MIGRATIONS))
@@ -225,8 +271,8 @@ def processes():
         process.wait()
 
 
-def start(processes, database, name):
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM, database.conninfo, name])
+def start(processes, database, name, *further, program=PROGRAM):
+    process = subprocess.Popen([sys.executable, "-c", program, database.conninfo, name, *further])
     processes.append(process)
     return process
 
@@ -269,3 +315,30 @@ async def test_a_killed_or_stopped_workers_job_is_done_by_one_other_to_the_end(
     assert [row for row in done if row[0] == second] == [(second, 2, n) for n in range(5)]
     assert [fence for _, fence, _ in done if fence == 1] == [1] * (step + 1)
     assert (view.status, view.worker, view.losses) == ("succeeded", second, 1)
+
+
+async def written(file, fence):
+    async with asyncio.timeout(20):
+        while True:
+            if file.read_text().count(fence) > 20:
+                return
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
+async def test_what_a_worker_started_has_ended_before_its_job_is_taken_over(
+    database, processes, tmp_path, how
+):
+    file = tmp_path / "fences"
+    file.touch()
+    further = (DAEMON, str(file))
+    first = start(processes, database, "one", *further, program=GUARDED)
+    job = await put(database)
+    await written(file, "1")
+    start(processes, database, "two", *further, program=GUARDED)
+    os.kill(first.pid, how)
+    await written(file, "2")
+    async with database.connection() as connection:
+        assert (await queue(database).get(connection, job)).worker == "two"
+    fences = file.read_text().split()
+    assert fences == sorted(fences)

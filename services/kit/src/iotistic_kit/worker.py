@@ -72,25 +72,48 @@ async def holding(
     if await queue.heartbeat(job):
         raise JobCanceledError(job.id)
     on_renewed(lease.renewed_at)
-    body = asyncio.current_task()
-    if body is None:
-        raise RuntimeError("holding() needs a task")
-    keeper = asyncio.create_task(_keep(queue, lease, renewal.total_seconds(), on_renewed, clock))
-    keeper.add_done_callback(lambda _task: body.cancel() if lease.ended_by else None)
+    keeper = asyncio.create_task(
+        _keep(queue, lease, renewal.total_seconds(), on_renewed, clock, _canceller(lease))
+    )
     try:
         yield lease
-    except asyncio.CancelledError:
-        if lease.ended_by is None or body.uncancel() > 0:
+    except BaseException:
+        if lease.ended_by is None or _uncancel() > 0:
             raise
         raise lease.ended_by from None
+    else:
+        if lease.ended_by is not None:
+            _uncancel()
+            raise lease.ended_by
     finally:
         keeper.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await keeper
 
 
-async def _keep(
-    queue: WorkQueue, lease: Lease, renewal: float, on_renewed: Renewed, clock: Clock
+def _canceller(lease: Lease) -> Callable[[KitError], None]:
+    body = asyncio.current_task()
+
+    def end(reason: KitError) -> None:
+        lease.ended_by = reason
+        if body is not None:
+            body.cancel()
+
+    return end
+
+
+def _uncancel() -> int:
+    task = asyncio.current_task()
+    return task.uncancel() if task is not None else 0
+
+
+async def _keep(  # noqa: PLR0913, PLR0917 -- what a loop uses stands in its signature
+    queue: WorkQueue,
+    lease: Lease,
+    renewal: float,
+    on_renewed: Renewed,
+    clock: Clock,
+    end: Callable[[KitError], None],
 ) -> None:
     pause, spare = renewal, queue.lease.total_seconds() - renewal
     while lease.ended_by is None:
@@ -100,17 +123,17 @@ async def _keep(
         try:
             canceled = await _within(lease.renewed_at + spare - asked, queue.heartbeat(lease.job))
         except LeaseLostError as exc:
-            lease.ended_by = exc
+            end(exc)
         except _AWAY as exc:
             _log.warning("renewal_failed", job=lease.job.id, error=type(exc).__name__)
-            if clock.steady() >= lease.renewed_at + spare:
-                lease.ended_by = LeaseLostError(lease.job)
             pause = min(renewal, _PAUSE_WHILE_AWAY)
+            if clock.steady() >= lease.renewed_at + spare:
+                end(LeaseLostError(lease.job))
         else:
             lease.renewed_at, pause = asked, renewal
             on_renewed(asked)
             if canceled:
-                lease.ended_by = JobCanceledError(lease.job.id)
+                end(JobCanceledError(lease.job.id))
 
 
 async def _within(seconds: float, asking: Coroutine[Any, Any, bool]) -> bool:
