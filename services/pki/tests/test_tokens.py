@@ -300,6 +300,18 @@ def test_service_claims_that_are_refused(held, service_key, now, changes, reason
     assert refusal(verify_service_token, text, held, CUSTOMER, now) == reason
 
 
+def test_a_right_signature_has_one_spelling(held, service_key, now):
+    """Ed25519 with the group's order added to S verifies where nobody checks (RFC 8032, 5.1.7)."""
+    order = 2**252 + 27742317777372353535851937790883648493
+    token = sign_service_token(new_service_token(CUSTOMER, "w", ["read"], now, "1"), service_key)
+    head, _, text = token.rpartition(".")
+    octets = b64u_decode(text)
+    scalar = int.from_bytes(octets[32:], "little") + order
+    respelled = f"{head}.{b64u_encode(octets[:32] + scalar.to_bytes(32, 'little'))}"
+
+    assert refusal(verify_service_token, respelled, held, CUSTOMER, now) == "signature"
+
+
 def test_refusals_repeat_no_token(token, held, now):
     with pytest.raises(TokenRefused) as refused:
         verify_license(token + "A", held, CUSTOMER, now)
