@@ -217,10 +217,18 @@ class _View:
         return not self._lacks_image(wanted) and not self._lacks_base(wanted)
 
     def _may_start(self, wanted: WantedContainer, starting: frozenset[str]) -> bool:
+        """Tell whether its ports are free and what it waits for is so."""
+        own = own_container(self.world, wanted)
+        staying = (e for e in self.world.containers if e != own and self._stays(e))
+        if any(each.state in _UP and each.ports & wanted.ports for each in staying):
+            return False
         return all(
             self._holds(name, condition, wanted.app_id, starting)
             for name, condition in wanted.depends_on.items()
         )
+
+    def _stays(self, found: Container) -> bool:
+        return not self.may_stop() or found.service_id in self._left()
 
     def _holds(
         self, name: str, condition: DependsOn, app_id: str, starting: frozenset[str]
