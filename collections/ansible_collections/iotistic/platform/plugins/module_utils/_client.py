@@ -215,11 +215,11 @@ def customer_of(billing: Client, tenant: str | None) -> dict[str, Any]:
     """Return billing's record of a tenant by its external id or customer id."""
     if not tenant:
         raise ApiError("tenant: required where tenant_url and a token aren't both given")
-    found = billing.get("/api/customers", {"external_id": tenant}).body["items"]
+    found = billing.items("/api/customers", {"external_id": tenant})
     if found:
         return found[0]
     try:
-        return billing.get(f"/api/customers/{quoted(tenant)}").body
+        return dict(billing.get(f"/api/customers/{quoted(tenant)}").body)
     except ApiError as error:
         if error.status in {404, 422}:
             raise ApiError(
@@ -230,13 +230,13 @@ def customer_of(billing: Client, tenant: str | None) -> dict[str, Any]:
 
 def _service_token(billing: Client, customer_id: str, scope: str, reason: str) -> str:
     path = f"/api/customers/{quoted(customer_id)}/service-tokens"
-    return billing.call("POST", path, {"scope": scope, "reason": reason}).body["token"]
+    return str(billing.call("POST", path, {"scope": scope, "reason": reason}).body["token"])
 
 
 def _secret(params: dict[str, Any], name: str) -> str | None:
-    path = params[f"{name}_file"]
-    if not path or params[name]:
-        return params[name]
+    path, text = params[f"{name}_file"], params[name]
+    if not path or text:
+        return str(text) if text else None
     try:
         return Path(path).read_text("utf-8").strip()
     except OSError as error:
@@ -247,7 +247,7 @@ def _ca_file(params: dict[str, Any]) -> str | None:
     path = params["ca_file"]
     if path and not Path(path).is_file():
         raise ApiError(f"ca_file: {path}: no such file")
-    return path
+    return str(path) if path else None
 
 
 def _answer(response: Any) -> Answer:

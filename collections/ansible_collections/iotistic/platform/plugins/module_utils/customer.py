@@ -70,7 +70,7 @@ class Customers:
     def view(self) -> dict[str, Any] | None:
         """Return billing's record of the customer, or None."""
         query = {"external_id": self._external_id}
-        found = self._billing.get("/api/customers", query).body["items"]
+        found = self._billing.items("/api/customers", query)
         return found[0] if found else None
 
     def apply(self, step: Any) -> None:

@@ -45,7 +45,7 @@ class Devices:
     def view(self, uuid: str) -> dict[str, Any] | None:
         """Return the tenant's record of a device, or None."""
         try:
-            return self._tenant.get(f"{DEVICES}/{quoted(uuid)}").body
+            return dict(self._tenant.get(f"{DEVICES}/{quoted(uuid)}").body)
         except ApiError as error:
             if error.status == 404:
                 return None
@@ -61,7 +61,7 @@ class Devices:
     def current_state(self, uuid: str) -> dict[str, Any] | None:
         """Return a device's last report, when it came, and whether it is online; or None."""
         try:
-            return self._tenant.get(f"{DEVICES}/{quoted(uuid)}/current-state").body
+            return dict(self._tenant.get(f"{DEVICES}/{quoted(uuid)}/current-state").body)
         except ApiError as error:
             if error.status == 404:
                 return None

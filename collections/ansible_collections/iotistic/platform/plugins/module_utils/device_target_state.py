@@ -91,7 +91,7 @@ class TargetStates:
         secrets = {uuid: values for uuid, values in secrets.items() if values}
         if secrets:
             body["secrets"] = secrets
-        return self._tenant.call("POST", "/api/v1/target-states/query", body).body["items"]
+        return list(self._tenant.call("POST", "/api/v1/target-states/query", body).body["items"])
 
     def _check_known(self, desired: Iterable[str], items: dict[str, dict[str, Any]]) -> None:
         missing = [uuid for uuid in desired if uuid not in items]

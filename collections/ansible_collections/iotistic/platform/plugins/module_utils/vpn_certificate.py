@@ -22,6 +22,7 @@ from .vpn_ca import common_name, signed_by
 
 try:
     from cryptography import x509
+    from cryptography.x509.oid import ExtendedKeyUsageOID
 
     from ._pki import ca
     from ._pki.files import write_atomic
@@ -133,7 +134,7 @@ class Certificates:
         leaf = ca.certificates_from(text)[0]
         names = _alternative_names(leaf)
         usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-        server = x509.ExtendedKeyUsageOID.SERVER_AUTH in usage
+        server = ExtendedKeyUsageOID.SERVER_AUTH in usage
         key = folder / KEY
         return ActualCertificate(
             profile="server" if server else "client",
@@ -165,13 +166,15 @@ class Certificates:
         match step:
             case CreateKey(folder=folder, key_type=key_type):
                 Path(folder).mkdir(parents=True, exist_ok=True)
-                write_private(Path(folder) / KEY, new_key(key_type))
+                write_private(Path(folder, KEY), new_key(key_type))
             case IssueCertificate(wanted=wanted):
-                folder = Path(wanted.folder)
-                request = make_request(read_private(folder / KEY))
-                leaf = self._issuer.issue(request, wanted)
-                write_atomic(folder / CHAIN, leaf + (self._issuer.chain() or b""))
-                write_atomic(folder / LEAF, leaf)
+                self._issue(Path(wanted.folder), wanted)
+
+    def _issue(self, folder: Path, wanted: Certificate) -> None:
+        """Write the leaf last: a run cut short leaves a folder that is issued anew."""
+        leaf = self._issuer.issue(make_request(read_private(folder / KEY)), wanted)
+        write_atomic(folder / CHAIN, leaf + (self._issuer.chain() or b""))
+        write_atomic(folder / LEAF, leaf)
 
 
 def _profile(wanted: Certificate) -> ca.Profile:

@@ -56,13 +56,9 @@ from pathlib import Path
 from ..module_utils._argspec import ArgumentSpec
 from ..module_utils._contract.errors import ContractError
 from ..module_utils._contract.planning.keypair import plan
+from ..module_utils._pki.errors import PkiFault
 from ..module_utils._requirements import require_cryptography
 from ..module_utils.license_keypair import Keys, desired_from
-
-try:
-    from ..module_utils._pki.errors import PkiFault
-except ImportError:
-    PkiFault = OSError
 
 SPEC = ArgumentSpec(
     argument_spec={

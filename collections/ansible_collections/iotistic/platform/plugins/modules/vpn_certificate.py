@@ -110,13 +110,9 @@ certificate:
 from ..module_utils._argspec import ArgumentSpec
 from ..module_utils._contract.errors import ContractError
 from ..module_utils._contract.planning.certificate import plan
+from ..module_utils._pki.errors import PkiFault
 from ..module_utils._requirements import require_cryptography
 from ..module_utils.vpn_certificate import Certificates, desired_from, issuer_from
-
-try:
-    from ..module_utils._pki.errors import PkiFault
-except ImportError:
-    PkiFault = OSError
 
 SPEC = ArgumentSpec(
     argument_spec={
