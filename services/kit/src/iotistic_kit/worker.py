@@ -2,17 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-import psycopg
-import psycopg_pool
 import structlog
 
-from .clock import Clock, SystemClock
 from .errors import KitError
+from .lease import AWAY, PAUSE_WHILE_AWAY, JobCanceledError, Lease, holding, wait
 from .listener import Listener
 from .work import (
     CANCEL_CHANNEL,
@@ -26,133 +23,13 @@ from .work import (
 __all__ = ["GiveUpError", "Handler", "JobCanceledError", "Lease", "Worker", "holding"]
 
 _log = structlog.get_logger("iotistic_kit.worker")
-_AWAY = (psycopg.OperationalError, psycopg_pool.PoolTimeout, OSError, TimeoutError)
-_PAUSE_WHILE_AWAY = 1.0
 
 
 class GiveUpError(KitError):
     """A handler says that trying the job again is of no use; ``str()`` becomes its error."""
 
 
-class JobCanceledError(KitError):
-    """Somebody canceled the job while it ran."""
-
-
-@dataclass(slots=True)
-class Lease:
-    """The hold on a running job: ``renewed_at`` is when its time began anew (steady clock)."""
-
-    job: Job
-    renewed_at: float
-    ended_by: KitError | None = None
-    hurry: asyncio.Event = field(default_factory=asyncio.Event)
-
-
 Handler = Callable[[Job, Lease], Awaitable[Mapping[str, Any] | None]]
-Renewed = Callable[[float], None]
-
-
-@contextlib.asynccontextmanager
-async def holding(
-    queue: WorkQueue,
-    job: Job,
-    *,
-    renewal: timedelta = RENEWAL,
-    on_renewed: Renewed = lambda _at: None,
-    clock: Clock | None = None,
-) -> AsyncIterator[Lease]:
-    """Renew ``job``'s lease while the block runs, first when it is entered.
-
-    ``on_renewed(at)`` is called after each renewal with the steady time at which it was asked
-    for. When the lease is lost, or somebody cancels the job, the block is cancelled where it
-    awaits and ``LeaseLostError`` or ``JobCanceledError`` comes out.
-    """
-    clock = clock or SystemClock()
-    lease = Lease(job, clock.steady())
-    if await queue.heartbeat(job):
-        raise JobCanceledError(job.id)
-    on_renewed(lease.renewed_at)
-    keeper = asyncio.create_task(
-        _keep(queue, lease, renewal.total_seconds(), on_renewed, clock, _canceller(lease))
-    )
-    try:
-        yield lease
-    except BaseException:
-        if lease.ended_by is None or _uncancel() > 0:
-            raise
-        raise lease.ended_by from None
-    else:
-        if lease.ended_by is not None:
-            _uncancel()
-            raise lease.ended_by
-    finally:
-        keeper.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await keeper
-
-
-def _canceller(lease: Lease) -> Callable[[KitError], None]:
-    body = asyncio.current_task()
-
-    def end(reason: KitError) -> None:
-        lease.ended_by = reason
-        if body is not None:
-            body.cancel()
-
-    return end
-
-
-def _uncancel() -> int:
-    task = asyncio.current_task()
-    return task.uncancel() if task is not None else 0
-
-
-async def _keep(  # noqa: PLR0913, PLR0917 -- what a loop uses stands in its signature
-    queue: WorkQueue,
-    lease: Lease,
-    renewal: float,
-    on_renewed: Renewed,
-    clock: Clock,
-    end: Callable[[KitError], None],
-) -> None:
-    pause, spare = renewal, queue.lease.total_seconds() - renewal
-    while lease.ended_by is None:
-        await _wait(lease.hurry, pause)
-        lease.hurry.clear()
-        asked = clock.steady()
-        try:
-            canceled = await _within(lease.renewed_at + spare - asked, queue.heartbeat(lease.job))
-        except LeaseLostError as exc:
-            end(exc)
-        except _AWAY as exc:
-            _log.warning("renewal_failed", job=lease.job.id, error=type(exc).__name__)
-            pause = min(renewal, _PAUSE_WHILE_AWAY)
-            if clock.steady() >= lease.renewed_at + spare:
-                end(LeaseLostError(lease.job))
-        else:
-            lease.renewed_at, pause = asked, renewal
-            on_renewed(asked)
-            if canceled:
-                end(JobCanceledError(lease.job.id))
-
-
-async def _within(seconds: float, asking: Coroutine[Any, Any, bool]) -> bool:
-    """Return the answer, or raise TimeoutError on time, also when cancelling itself takes long."""
-    task = asyncio.create_task(asking)
-    try:
-        await asyncio.wait({task}, timeout=max(0.0, seconds))
-    finally:
-        if not task.done():
-            task.cancel()
-    if not task.done():
-        raise TimeoutError
-    return task.result()
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
 
 
 class Worker:
@@ -214,9 +91,9 @@ class Worker:
                 if job is not None:
                     return job
                 pause = min(pause, await self._queue.seconds_to_next(kinds) or self._poll)
-            except _AWAY as exc:
+            except AWAY as exc:
                 _log.warning("queue_away", error=type(exc).__name__)
-            await _wait(self._ready, max(pause, 0.02))
+            await wait(self._ready, max(pause, 0.02))
 
     async def _run(self, job: Job) -> None:
         log = _log.bind(job=job.id, kind=job.kind, key=job.key, fence=job.fence)
@@ -224,7 +101,7 @@ class Worker:
         try:
             outcome = await self._handle(job)
         except asyncio.CancelledError:
-            with contextlib.suppress(LeaseLostError, *_AWAY):
+            with contextlib.suppress(LeaseLostError, *AWAY):
                 await asyncio.shield(self._queue.release(job))
             raise
         except LeaseLostError:
@@ -261,10 +138,10 @@ class Worker:
         while True:
             try:
                 return await outcome()
-            except _AWAY:
+            except AWAY:
                 if asyncio.get_running_loop().time() > until:
                     return "unknown"
-                await asyncio.sleep(_PAUSE_WHILE_AWAY)
+                await asyncio.sleep(PAUSE_WHILE_AWAY)
 
     def _done(self) -> None:
         self._free.release()

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Mapping
 
 from . import kernel, lock
+from .beat import Beat
 from .kernel import boot_seconds, say
 from .options import Options, UsageError, read_env_file
 from .tree import descendants, end_all
@@ -45,7 +46,7 @@ def run(options: Options) -> int:
 
 
 def _run(options: Options, parent: int) -> int:
-    beat = _Beat(options)
+    beat = Beat(options)
     environment = _environment(options)
     held = lock.acquire(options.lock, options.spare) if options.lock else None
     signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
@@ -90,50 +91,10 @@ def _start(command: tuple[str, ...], environment: Mapping[str, str]) -> int:
         os._exit(126)
 
 
-class _Beat:
-    """Lines over a pipe: each holds the time (CLOCK_BOOTTIME seconds) that it counts from."""
-
-    def __init__(self, options: Options) -> None:
-        self.fd = options.beat_fd
-        self._timeout = options.beat_timeout
-        self._rest = b""
-        self.until = float("inf")
-        if self.fd is not None:
-            try:
-                os.set_inheritable(self.fd, False)  # noqa: FBT003 -- the standard library's
-                os.set_blocking(self.fd, False)
-            except OSError as exc:
-                raise UsageError(f"--beat-fd {self.fd}: {exc.strerror}") from None
-            self.until = boot_seconds() + self._timeout
-
-    def read(self) -> None:
-        """Take what has come; the other end closed counts as a beat that stopped."""
-        if self.fd is None:
-            return
-        try:
-            text = os.read(self.fd, 65536)
-        except BlockingIOError:
-            return
-        if not text:
-            self.until = 0.0
-            return
-        *lines, self._rest = (self._rest + text).split(b"\n")
-        for line in lines:
-            self.until = _counted_from(line) + self._timeout
-
-
-def _counted_from(line: bytes) -> float:
-    now = boot_seconds()
-    try:
-        return min(float(line), now)
-    except ValueError:
-        return now
-
-
 class _Watch:
     """The loop between the command's start and the last descendant's end."""
 
-    def __init__(self, options: Options, parent: int, child: int, beat: _Beat) -> None:
+    def __init__(self, options: Options, parent: int, child: int, beat: Beat) -> None:
         self._grace, self._spare = options.grace, options.spare
         self._parent, self._child, self._beat = parent, child, beat
         self._code: int | None = None
