@@ -1,5 +1,6 @@
 """CAs in folders: made whole or not at all, and what they sign."""
 
+import os
 import stat
 from datetime import UTC, datetime, timedelta
 
@@ -73,6 +74,40 @@ def test_a_failure_leaves_nothing_behind(site, tmp_path, monkeypatch):
         ca.create_tenant(tmp_path / "ca", site.platform, TENANT)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_run_left_is_swept(site, tmp_path):
+    """A run killed half-way leaves a key under the other name; the next one begins anew."""
+    rest = tmp_path / ".ca.new"
+    rest.mkdir()
+    (rest / "ca.key").write_text("half made")
+
+    ca.create_tenant(tmp_path / "ca", site.platform, TENANT).close()
+
+    assert [path.name for path in tmp_path.iterdir()] == ["ca"]
+
+
+def test_of_two_runs_at_once_one_makes_the_ca(site, tmp_path):
+    children = []
+    for _ in range(4):
+        child = os.fork()
+        if child == 0:
+            os._exit(_create_root(tmp_path / "root"))
+        children.append(child)
+    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+
+    assert sorted(codes) == [0, 3, 3, 3]
+    ca.load(tmp_path / "root").close()
+
+
+def _create_root(folder):
+    try:
+        ca.create_root(folder, "Test").close()
+    except AuthorityExists:
+        return 3
+    except BaseException:  # noqa: BLE001 -- a forked child must not run the parent's tests
+        return 1
+    return 0
 
 
 def test_a_roots_key_can_be_encrypted(tmp_path):
