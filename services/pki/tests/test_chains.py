@@ -196,6 +196,34 @@ def test_a_revoked_leaf_is_refused(site, leaf, verify):
     assert said == ["certificate revoked", "OK"]
 
 
+def test_every_level_has_its_list(site, leaf, verify, tmp_path):
+    made = leaf(site.tenant, ca.client(UUID))
+    levels = (site.root, site.platform, site.tenant)
+    lists = tmp_path / "lists.pem"
+    lists.write_bytes(b"".join((level.folder / "crl.pem").read_bytes() for level in levels))
+    chain = ["-untrusted", site.tenant.folder / "chain.pem"]
+    options = ["-crl_check_all", "-CRLfile", lists, *chain]
+
+    assert verify(made.path, site.root.folder / "ca.pem", *options) == "OK"
+
+
+def test_a_tenant_whose_ca_is_revoked_is_out(site, leaf, verify, tmp_path):
+    """Seen from the root; who trusts the tenant's own anchor trusts it by choice."""
+    tenant = ca.Tenant(customer_id="cust_" + "e5" * 16, base_domain="example.test")
+    with ca.create_tenant(tmp_path / "ca", site.platform, tenant) as authority:
+        made = leaf(authority, ca.client(UUID))
+        site.platform.revoke(ca.serial_text(authority.certificate), "cessation_of_operation")
+        lists = tmp_path / "lists.pem"
+        levels = (site.root, site.platform, authority)
+        lists.write_bytes(b"".join((level.folder / "crl.pem").read_bytes() for level in levels))
+        chain = ["-untrusted", authority.folder / "chain.pem"]
+        options = ["-crl_check_all", "-CRLfile", lists, *chain]
+
+        said = verify(made.path, site.root.folder / "ca.pem", *options)
+
+    assert said == "certificate revoked"
+
+
 def test_leaves_are_lean(site, leaf):
     certificate = leaf(site.tenant, ca.client(UUID)).certificate
     names = [extension.value.__class__.__name__ for extension in certificate.extensions]

@@ -388,3 +388,4 @@ def test_the_last_key_is_good_for_ten_minutes_more(folder, now, payload):
     assert after.current.key_id != before.current.key_id
     for keys in (after, ProvisioningKeys.ensure(folder, late)):
         assert refusal(keys.find, before.current.key_id, late) == (410, "key_id_unknown")
+    assert {path.name for path in folder.glob("*.pem")} == {"current.pem"}
