@@ -90,10 +90,15 @@ def test_nothing_can_be_signed_before_keys_are_made(store, tmp_path, now):
 def test_the_rest_of_a_killed_roll_over_is_swept(store, now):
     store.generate(LICENSE, now)
     (store._folder / "orphan.pem").write_text("half made")
+    (store._folder / ".orphan.pem.x1y2z3").write_text("half written")
 
-    store.rotate(LICENSE, now)
+    slots = store.rotate(LICENSE, now)
 
-    assert "orphan" not in files(store)
+    assert {path.name for path in store._folder.iterdir()} == {
+        "lock",
+        "state.json",
+        *(f"{kid}.pem" for kid in slots.held),
+    }
 
 
 @pytest.mark.parametrize("writes", [0, 1])
