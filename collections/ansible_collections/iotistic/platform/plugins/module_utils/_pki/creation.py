@@ -2,7 +2,6 @@
 """How a CA comes to be: made beside its folder, whole, then renamed into place."""
 
 import shutil
-import tempfile
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +15,7 @@ from .certificates import CaForm, Validity, authority_certificate, distinguished
 from .clock_skew import CLOCK_SKEW
 from .constraints import Scope, tenant_scope
 from .errors import AuthorityExists, PkiFault
-from .files import sync_folder, write_atomic
+from .files import exclusive, sync_folder, write_atomic
 from .index import Index
 from .keys import KeyKind, PrivateKey, new_key, write_private
 
@@ -113,19 +112,25 @@ def _birth(
 
 
 def _create(folder: Path, birth: _Birth) -> Authority:
-    """Make the whole folder under another name and rename it; AuthorityExists when one is there."""
-    if folder.exists() and any(folder.iterdir()):
-        raise AuthorityExists("folder", f"{folder} isn't empty: a CA is never overwritten")
+    """Make the whole folder under another name and rename it; AuthorityExists when one is there.
+
+    What a killed run left under the other name, a key among it, is erased first.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        _fill(beside, birth)
-        beside.rename(folder)
-    except OSError as error:
-        raise PkiFault("folder", f"can't make {folder}: {error.strerror}") from None
-    finally:
+    beside = folder.parent / f".{folder.name}.new"
+    with exclusive(folder.parent):
+        if folder.exists() and any(folder.iterdir()):
+            raise AuthorityExists("folder", f"{folder} isn't empty: a CA is never overwritten")
         shutil.rmtree(beside, ignore_errors=True)
-    sync_folder(folder.parent)
+        try:
+            beside.mkdir(mode=0o700)
+            _fill(beside, birth)
+            beside.rename(folder)
+        except OSError as error:
+            raise PkiFault("folder", f"can't make {folder}: {error.strerror}") from None
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+        sync_folder(folder.parent)
     return load(folder, birth.passphrase, birth.clock)
 
 

@@ -131,11 +131,12 @@ class KeyStore:
             raise KeyRefused("key", f"{path} can't be read") from None
 
     def _store(self, state: State) -> None:
-        """Write the state, then erase the private keys that it no longer holds."""
+        """Write the state, then erase keys that it doesn't hold and what killed writes left."""
         text = json.dumps(state.to_mapping(), indent=2) + "\n"
         write_atomic(self._folder / "state.json", text.encode("ascii"), 0o600)
-        for path in self._folder.glob("*.pem"):
-            if path.stem not in state.held:
+        for path in self._folder.iterdir():
+            unheld = path.suffix == ".pem" and path.stem not in state.held
+            if unheld or path.name.startswith("."):
                 path.unlink()
 
 

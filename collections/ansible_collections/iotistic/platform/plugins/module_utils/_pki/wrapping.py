@@ -78,15 +78,23 @@ class ProvisioningKeys:
 
     @classmethod
     def _read(cls, folder: Path, now: datetime) -> "ProvisioningKeys":
-        last, until = None, None
-        if (folder / "last.json").exists():
-            seconds = json.loads((folder / "last.json").read_bytes())["until"]
-            until = datetime.fromtimestamp(seconds, UTC)
-            if now < until:
-                last = WrappingKey.of(read_private(folder / "last.pem"))
+        last, until = _last(folder, now)
         return cls(
             current=WrappingKey.of(read_private(folder / "current.pem")),
             secret=(folder / "mac.secret").read_bytes(),
             last=last,
             last_until=until,
         )
+
+
+def _last(folder: Path, now: datetime) -> tuple[WrappingKey | None, datetime | None]:
+    """Return the key before and until when it is good; past that it is erased."""
+    stated = folder / "last.json"
+    if not stated.exists():
+        return None, None
+    until = datetime.fromtimestamp(json.loads(stated.read_bytes())["until"], UTC)
+    if now < until:
+        return WrappingKey.of(read_private(folder / "last.pem")), until
+    stated.unlink()
+    (folder / "last.pem").unlink(missing_ok=True)
+    return None, None
