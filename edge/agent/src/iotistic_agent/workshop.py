@@ -25,6 +25,7 @@ from iotistic_contract.planning.containers import (
     RemoveNetwork,
     StartContainer,
     Step,
+    StopContainer,
     Target,
     WantedContainer,
     World,
@@ -34,6 +35,7 @@ from iotistic_contract.planning.policy import DENY_ALL, Policy
 __all__ = ["Pulls", "Workshop", "read_policy"]
 
 _SHORTEST_LIFE = 2.0
+_MOMENT, _TIMES_OVERTAKEN = 0.05, 60
 
 
 def read_policy(path: Path) -> tuple[Policy, str | None]:
@@ -112,6 +114,7 @@ class Workshop:
         self._etag: str | None = None
         self._target: tuple[tuple[str, str | None], Target] | None = None
         self._last: Step | None = None
+        self._times_overtaken = 0
         self._started: dict[str, float] = {}
 
     async def look(self) -> Situation:
@@ -137,13 +140,11 @@ class Workshop:
             self._check_not_crashing(step)
             await asyncio.to_thread(self._engine.carry_out, step, wanted)
         except Overtaken as exc:
-            if step == self._last:
-                self._failed(step, target, exc)
+            await self._overtaken(step, target, exc)
         except EngineFault as exc:
             self._failed(step, target, exc)
         else:
             self._done(step)
-        self._last = step
 
     def committed(self, situation: Situation) -> Situation:
         """Make the applied target the committed one, and return the situation after that."""
@@ -202,6 +203,15 @@ class Workshop:
                 del self._started[step.service_id]
                 raise EngineFault("start", "the container ended right after its start")
 
+    async def _overtaken(self, step: Step, target: Target, fault: Overtaken) -> None:
+        """Give somebody else's doing a moment to end; a step that it never ends for has failed."""
+        self._times_overtaken = self._times_overtaken + 1 if step == self._last else 1
+        self._last = step
+        if self._times_overtaken > _TIMES_OVERTAKEN:
+            self._failed(step, target, fault)
+        else:
+            await asyncio.sleep(_MOMENT)
+
     def _failed(self, step: Step, target: Target, fault: EngineFault) -> None:
         for kind, name in _what_waits(step, target):
             self._retries.failed(kind, name, fault)
@@ -210,6 +220,9 @@ class Workshop:
 
     def _done(self, step: Step) -> None:
         log(Component.RECONCILER).info("step_done", extra={"step": repr(step)})
+        self._last = None
+        if isinstance(step, StopContainer):
+            self._started.pop(step.service_id, None)
         if isinstance(step, StartContainer):
             self._started[step.service_id] = time.monotonic()
         elif service_id := getattr(step, "service_id", None):

@@ -200,7 +200,7 @@ class DockerEngine:
         status, answer = self._http.call(method, self._path(path), body, timeout)
         if status < 400 or (gone_is_fine and status == 404):
             return answer
-        kind = Overtaken if status in (404, 409) and type_ == "engine" else EngineFault
+        kind = Overtaken if status in (404, 409) and type_ in ("engine", "start") else EngineFault
         raise kind(type_, _message(answer))
 
     def _get(self, path: str, **query: str) -> Any:

@@ -1,0 +1,311 @@
+"""The whole agent as a process, on a real engine, against a real TLS server."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
+
+
+class Device:
+    """One agent and its folder."""
+
+    def __init__(self, host, tenant, folder: Path) -> None:
+        self.host, self.tenant, self.folder = host, tenant, folder
+        self.uuid = str(uuid4())
+        self.key_file = folder / "provisioning-key"
+        self.key_file.write_text(str(tenant.string()))
+        self.policy = folder / "policy.json"
+        self.process: subprocess.Popen | None = None
+
+    def start(self, **environment: str) -> None:
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "iotistic_agent"],
+                env={
+                    "PATH": os.defpath,
+                    "STATE_DIR": str(self.folder / "state"),
+                    "DEVICE_UUID": self.uuid,
+                    "DOCKER_HOST": f"unix://{self.host.socket}",
+                    "PROVISIONING_API_KEY_FILE": str(self.key_file),
+                    "POLICY_FILE": str(self.policy),
+                    "POLL_INTERVAL_MS": "200",
+                    "REPORT_INTERVAL_MS": "500",
+                    **environment,
+                },
+                stdout=log,
+                stderr=log,
+            )
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(10)
+
+    def stop(self) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(20)
+
+    def log(self) -> list[dict]:
+        lines = (self.folder / "log").read_text().splitlines()
+        return [json.loads(line) for line in lines]
+
+    def name(self, service: str) -> str:
+        return f"iot-{self.uuid[:8]}-app-{service}"
+
+    def containers(self) -> dict[str, tuple[str, str]]:
+        form = "{{.Names}} {{.ID}} {{.State}}"
+        label = f"label=iotistic.device={self.uuid}"
+        lines = self.host.docker("ps", "--all", "--no-trunc", "--filter", label, "--format", form)
+        rows = (line.split() for line in lines.splitlines())
+        return {name.rpartition("-")[2]: (container, state) for name, container, state in rows}
+
+    def states(self) -> dict[str, str]:
+        return {name: state for name, (_, state) in self.containers().items()}
+
+    def settles(self, seconds: float = 20.0, **states: str) -> None:
+        until = time.monotonic() + seconds
+        while self.states() != states:
+            assert time.monotonic() < until, (self.states(), self.log()[-5:])
+            time.sleep(0.05)
+
+
+def app(image: str, **services: dict) -> dict:
+    listed = [
+        {"serviceId": f"id-{name}", "serviceName": name, "imageName": image, **service}
+        for name, service in services.items()
+    ]
+    return {"app": {"appId": "app", "appName": "app", "services": listed}}
+
+
+@pytest.fixture
+def device(docker_engine, tenant, tmp_path) -> Iterator[Device]:
+    tenant.poll_interval_ms = 200
+    made = Device(docker_engine, tenant, tmp_path)
+    yield made
+    if made.process is not None and made.process.poll() is None:
+        made.kill()
+    label = f"label=iotistic.device={made.uuid}"
+    for kind, list_, remove in (
+        ("container", ["ps", "-aq"], ["rm", "-f"]),
+        ("network", ["network", "ls", "-q"], ["network", "rm"]),
+        ("volume", ["volume", "ls", "-q"], ["volume", "rm"]),
+    ):
+        found = docker_engine.docker(*list_, "--filter", label).split()
+        if found:
+            docker_engine.docker(*remove, *found)
+        assert kind
+
+
+def applied(tenant, version: int) -> bool:
+    sections = tenant.sections
+    return sections.get("status") == "applied" and sections.get("appliedVersion") == version
+
+
+def test_from_a_string_to_three_states(device, tenant, busybox):
+    tenant.set_apps(app(busybox, one={}, two={"state": "stopped"}, three={"state": "paused"}), 4)
+    device.start()
+    tenant.wait_for(lambda: applied(tenant, 4))
+    device.settles(one="running", two="created", three="paused")
+    services = tenant.sections["apps"]["app"]["services"]
+    assert {key: each["state"] for key, each in services.items()} == {
+        "id-one": "running",
+        "id-two": "exited",
+        "id-three": "paused",
+    }
+    assert services["id-one"]["containerId"] == device.containers()["one"][0]
+    assert services["id-one"]["imageDigest"].startswith("sha256:")
+    assert tenant.sections["pollIntervalMs"] == 200
+    assert tenant.sections["targetVersion"] == 4
+    polls = [r for r in tenant.requests if r.method == "GET" and r.path.endswith("/state")]
+    assert polls[-1].headers["x-iotistic-schema"] == "1"
+    assert "if-none-match" in polls[-1].headers
+    assert device.stop() == 0
+
+
+def test_overrides_keep_the_container(device, tenant, busybox):
+    tenant.set_apps(app(busybox, one={}), 1)
+    device.start()
+    tenant.wait_for(lambda: applied(tenant, 1))
+    first = device.containers()["one"][0]
+    for version, (state, word) in enumerate(
+        [("paused", "paused"), ("stopped", "exited"), ("running", "running")], 2
+    ):
+        tenant.set_apps(app(busybox, one={"state": state}), version)
+        tenant.wait_for(lambda version=version: applied(tenant, version))
+        assert device.containers() == {"one": (first, word)}
+
+
+@pytest.mark.parametrize(
+    "hand", [("rm", "-f"), ("stop", "-t0"), ("pause",), ("kill",)], ids=lambda hand: hand[0]
+)
+def test_drift_is_repaired_on_the_engines_word(device, tenant, busybox, hand):
+    tenant.set_apps(app(busybox, one={}), 1)
+    device.start()
+    tenant.wait_for(lambda: applied(tenant, 1))
+    time.sleep(2.1)
+    device.host.docker(*hand, device.name("one"))
+    device.settles(seconds=5, one="running")
+
+
+def test_kill_9_is_just_the_next_observation(device, tenant, busybox):
+    services = {f"s{n}": {} for n in range(4)}
+    tenant.set_apps(app(busybox, **services), 1)
+    for delay in (0.4, 0.6, 0.8, 1.0, 1.2, 1.5):
+        device.start()
+        time.sleep(delay)
+        device.kill()
+    device.start()
+    tenant.wait_for(lambda: applied(tenant, 1))
+    assert set(device.states().values()) == {"running"}
+    assert len(tenant.registered) >= 1
+    epochs = [r.body["epoch"] for r in tenant.requests if r.method == "PATCH"]
+    assert epochs == sorted(epochs)
+
+
+def test_what_runs_stays_while_the_new_image_cannot_be_had(device, tenant, busybox, registry):
+    tenant.set_apps(app(busybox, one={}, two={}), 1)
+    device.start()
+    tenant.wait_for(lambda: applied(tenant, 1))
+    before = device.containers()
+    missing = app(registry.reference("test/nothing:1"), one={})
+    missing["app"]["services"].append(app(busybox, two={"state": "running"})["app"]["services"][0])
+    tenant.set_apps(missing, 2)
+    tenant.wait_for(lambda: tenant.sections.get("status") == "failed")
+    assert tenant.sections["failure"]["type"] == "pull"
+    assert tenant.sections["failedVersion"] == 2
+    assert tenant.sections["appliedVersion"] == 1
+    error = tenant.sections["apps"]["app"]["services"]["id-one"]["error"]
+    assert error["type"] == "pull"
+    assert error["nextRetry"]
+    assert device.containers() == before
+    device.host.docker("rm", "-f", device.name("two"))
+    device.settles(one="running", two="running")
+    tenant.set_apps(app(busybox, one={}, two={}), 3)
+    tenant.wait_for(lambda: applied(tenant, 3))
+    assert tenant.sections["failure"] is None
+    assert device.containers()["one"] == before["one"]
+
+
+def test_version_0_changes_nothing_and_an_empty_target_empties(device, tenant, busybox):
+    tenant.set_apps(app(busybox, one={"config": {"volumes": ["data:/data"]}}), 1)
+    device.start()
+    tenant.wait_for(lambda: applied(tenant, 1))
+    tenant.set_apps(None, 0)
+    polls = len(tenant.requests)
+    tenant.wait_for(lambda: len(tenant.requests) > polls + 4)
+    device.settles(one="running")
+    tenant.set_apps({}, 2)
+    tenant.wait_for(lambda: applied(tenant, 2))
+    device.settles()
+    label = f"label=iotistic.device={device.uuid}"
+    assert device.host.docker("volume", "ls", "-q", "--filter", label) == device.name("data")
+
+
+def test_the_policy_denies_by_default_and_the_rest_applies(device, tenant, busybox):
+    tenant.set_apps(app(busybox, good={}, bad={"config": {"privileged": True}}), 1)
+    device.start()
+    tenant.wait_for(lambda: applied(tenant, 1))
+    bad = tenant.sections["apps"]["app"]["services"]["id-bad"]
+    assert bad["state"] == "refused"
+    assert bad["error"]["type"] == "policy"
+    device.settles(good="running")
+
+
+def test_a_document_of_another_shape_keeps_the_old_one(device, tenant, busybox):
+    tenant.set_apps(app(busybox, one={}), 1)
+    device.start()
+    tenant.wait_for(lambda: applied(tenant, 1))
+    tenant.set_apps({"app": {"appId": "app", "appName": "a", "services": "none"}}, 2)
+    tenant.wait_for(lambda: tenant.sections.get("failedVersion") == 2)
+    assert tenant.sections["status"] == "failed"
+    assert tenant.sections["appliedVersion"] == 1
+    device.settles(one="running")
+    tenant.wait_for(lambda: tenant.requests[-1].headers.get("if-none-match", "").startswith('"2-'))
+
+
+def test_a_revoked_key_stops_all_calls_and_no_containers(device, tenant, busybox):
+    tenant.set_apps(app(busybox, one={}), 1)
+    device.start()
+    tenant.wait_for(lambda: applied(tenant, 1))
+    device.key_file.unlink()
+    device.stop()
+    device.start()
+    tenant.wait_for(lambda: tenant.requests[-1].method == "GET")
+    tenant.api_keys.append("dk1.other.x")
+    polls = len(tenant.requests)
+    tenant.wait_for(lambda: len(tenant.requests) > polls)
+    time.sleep(1.0)
+    after = len(tenant.requests)
+    time.sleep(1.5)
+    assert len(tenant.requests) == after
+    assert any(line["event"] == "unauthorized" for line in device.log())
+    device.settles(one="running")
+
+
+def test_a_revoked_key_with_a_string_registers_once_more(device, tenant, busybox):
+    tenant.set_apps(app(busybox, one={}), 1)
+    device.start()
+    tenant.wait_for(lambda: applied(tenant, 1))
+    first = device.containers()
+    tenant.sections.clear()
+    tenant.api_keys.append("dk1.other.x")
+    tenant.wait_for(lambda: applied(tenant, 1))
+    assert len(tenant.registered) == 2
+    assert device.containers() == first
+
+
+def test_offline_it_works_from_the_last_target(device, tenant, busybox):
+    tenant.set_apps(app(busybox, one={}), 1)
+    device.start()
+    tenant.wait_for(lambda: applied(tenant, 1))
+    device.kill()
+    device.host.docker("rm", "-f", device.name("one"))
+    for _ in range(20):
+        tenant.force("/", 503, "unavailable", Retry_After="1")
+    device.start()
+    device.settles(one="running")
+
+
+def test_secrets_and_state_are_private(device, tenant, busybox):
+    tenant.set_apps(app(busybox, one={}), 1)
+    device.start()
+    tenant.wait_for(lambda: applied(tenant, 1))
+    for file in (device.folder / "state").rglob("*"):
+        assert file.stat().st_mode & 0o077 == 0, file
+    text = (device.folder / "log").read_text()
+    assert tenant.secret not in text
+    assert tenant.api_keys[-1] not in text
+    with sqlite3.connect(device.folder / "state/device.sqlite") as database:
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_without_string_or_registration_it_says_what_to_do(device):
+    device.key_file.unlink()
+    device.start()
+    assert device.process.wait(10) == 2
+    [line] = device.log()
+    assert "PROVISIONING_API_KEY_FILE" in line["reason"]
+
+
+def test_published_ports_get_the_devices_address(device, tenant, busybox):
+    tenant.set_apps(
+        app(
+            busybox, web={"config": {"ports": ["18099:80"], "command": ["httpd", "-f", "-p", "80"]}}
+        ),
+        1,
+    )
+    device.start(DEVICE_ADDRESS="127.77.5.130", IOTISTIC_SITE="site7")
+    tenant.wait_for(lambda: applied(tenant, 1))
+    assert device.host.docker("port", device.name("web")) == "80/tcp -> 127.77.5.130:18099"
+    labels = json.loads(device.host.docker("inspect", device.name("web")))[0]["Config"]["Labels"]
+    assert labels["iotistic.site"] == "site7"
+    assert labels["iotistic.service-id"] == "id-web"
