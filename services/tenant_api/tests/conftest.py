@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from falcon.testing import ASGIConductor, Result
@@ -17,12 +18,14 @@ from iotistic_contract.codec import decode
 from iotistic_contract.provisioning import KeyExchangeAnswer, ProvisioningString
 from iotistic_kit.clock import MemoryClock
 from iotistic_kit.migrations import migrate
-from iotistic_kit.testing import PostgresServer
 from iotistic_tenant_api.cli import MIGRATIONS
 from iotistic_tenant_api.runtime import Worker
 from iotistic_tenant_api.testing import Billing, MemoryDevice, TenantFiles
 
-pytest_plugins = ["iotistic_kit.testing"]
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from iotistic_kit.testing import PostgresServer
 
 CUSTOMER = "cust_" + "a1" * 16
 ALL_SCOPES = ("read", "devices", "target-states", "overrides", "provisioning-keys")
@@ -43,9 +46,9 @@ class Api:
         headers = {"Authorization": f"Bearer {self.token(scope)}"} | kwargs.pop("headers", {})
         return await self.ask(method, path, body, headers=headers, **kwargs)
 
-    async def ask(self, method: str, path: str, body: Any = None, **kwargs: Any) -> Result:
-        if body is not None:
-            kwargs["json"] = body
+    async def ask(self, method: str, path: str, document: Any = None, **kwargs: Any) -> Result:
+        if document is not None:
+            kwargs["json"] = document
         return await self.conductor.simulate_request(method, path, **kwargs)
 
     def token(self, scope: Any = ALL_SCOPES, customer: str = CUSTOMER) -> str:
@@ -81,9 +84,34 @@ class Api:
         headers = device.headers | ({"If-None-Match": etag} if etag else {})
         return await self.ask("GET", f"/api/v1/device/{device.uuid}/state", headers=headers)
 
+    async def heard(self) -> None:
+        """Return when the worker has heard of everything that was committed before."""
+        name, etags = str(uuid.uuid4()), self.worker.news.etags
+        while not self.worker.listening.now:  # noqa: ASYNC110 - a look from outside
+            await asyncio.sleep(0.001)
+
+        async def read() -> str:
+            return "held"
+
+        await etags.get(name, read, lambda _: name)
+        await self.rows("SELECT pg_notify('target_changed', %s)", name)
+        while etags.peek(name) is not None:  # noqa: ASYNC110 - a look from outside
+            await asyncio.sleep(0.001)
+
+    async def write(self, device: MemoryDevice, spec: Any, revision: int = 0) -> Result:
+        path = f"/api/v1/devices/{device.uuid}/target-state"
+        answer = await self.call("PUT", path, spec, headers={"If-Match": f'"{revision}"'})
+        await self.heard()
+        return answer
+
     async def rows(self, statement: str, *arguments: Any) -> list[Any]:
         async with self.worker.database.connection() as connection:
             return await (await connection.execute(statement, arguments)).fetchall()
+
+
+@pytest.fixture
+def customer_id() -> str:
+    return CUSTOMER
 
 
 @pytest.fixture(scope="session")

@@ -1,16 +1,18 @@
 """The routes of this API, and nothing else."""
 
-from __future__ import annotations
-
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import structlog
+from falcon.asgi import Request, Response
 
 from iotistic_kit.app import ServiceApp
+from iotistic_kit.auth import Authenticator
 from iotistic_kit.errors import Problem
+from iotistic_kit.health import Health
+from iotistic_kit.metrics import Metrics
 from iotistic_kit.openapi import check_routes
-from iotistic_kit.problems import _answer as answer
+from iotistic_kit.problems import answer
 from iotistic_pki.errors import (
     KeyRefused,
     PkiFault,
@@ -19,6 +21,20 @@ from iotistic_pki.errors import (
     SignerRefused,
     SignerUnavailable,
 )
+from iotistic_tenant_api.resources.device_side import (
+    DeviceCertificateRenewals,
+    DeviceCredentials,
+    DeviceKeyRotations,
+    DeviceReleases,
+    DeviceReports,
+    DeviceStates,
+)
+from iotistic_tenant_api.resources.people_side import (
+    CurrentStates,
+    Devices,
+    PollRequests,
+    ProvisioningKeys,
+)
 from iotistic_tenant_api.resources.platform import (
     Anchors,
     Description,
@@ -26,39 +42,17 @@ from iotistic_tenant_api.resources.platform import (
     Licenses,
     Revocations,
 )
+from iotistic_tenant_api.resources.provisioning import KeyExchanges, Registrations
+from iotistic_tenant_api.resources.target_states import (
+    BulkTargetStates,
+    Overrides,
+    TargetQueries,
+    TargetStates,
+)
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+__all__ = ["TITLE", "VERSION", "Resources", "create_app"]
 
-    from falcon.asgi import Request, Response
-
-    from iotistic_kit.auth import Authenticator
-    from iotistic_kit.health import Health
-    from iotistic_kit.metrics import Metrics
-    from iotistic_tenant_api.resources.device_side import (
-        DeviceCertificateRenewals,
-        DeviceCredentials,
-        DeviceKeyRotations,
-        DeviceReleases,
-        DeviceReports,
-        DeviceStates,
-    )
-    from iotistic_tenant_api.resources.people_side import (
-        CurrentStates,
-        Devices,
-        PollRequests,
-        ProvisioningKeys,
-    )
-    from iotistic_tenant_api.resources.provisioning import KeyExchanges, Registrations
-    from iotistic_tenant_api.resources.target_states import (
-        BulkTargetStates,
-        Overrides,
-        TargetQueries,
-        TargetStates,
-    )
-
-__all__ = ["Resources", "create_app"]
-
+TITLE, VERSION = "Iotistic tenant API", "0.1.0"
 _log = structlog.get_logger("iotistic_tenant_api.app")
 _DEVICE = "/api/v1/device/{uuid}"
 _DEVICES = "/api/v1/devices"
@@ -106,7 +100,7 @@ def create_app(
     app.add_route("/api/license/verify", resources.license_checks)
     app.add_route("/ca.pem", resources.anchors)
     app.add_route("/crl.pem", resources.revocations)
-    app.add_route("/openapi.json", Description(app))
+    app.add_route("/openapi.json", Description(app, TITLE, VERSION))
     resources.health.add_to(app)
     resources.metrics.add_to(app)
     app.add_error_handler(PkiFault, _refused)

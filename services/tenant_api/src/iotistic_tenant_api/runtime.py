@@ -36,6 +36,7 @@ from iotistic_tenant_api.resources import (
     target_states,
 )
 from iotistic_tenant_api.resources.access import READ
+from iotistic_tenant_api.resources.schema import SpokenSchema
 from iotistic_tenant_api.security.billing import Seeds
 from iotistic_tenant_api.security.certificates import DeviceCertificates
 from iotistic_tenant_api.security.data_key import SecretStore, read_data_key
@@ -100,7 +101,7 @@ class Worker:
                 DeviceAuthenticator(self.device_keys, self.last_seen),
                 ServiceAuthenticator(self.licensing, self.clock),
             ],
-            middleware=[lifespan],
+            middleware=[SpokenSchema(), lifespan],
         )
 
     def _resources(self) -> Resources:

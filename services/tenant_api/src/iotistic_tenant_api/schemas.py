@@ -65,7 +65,7 @@ def _read_time(text: object) -> datetime:
 Time = Annotated[
     datetime,
     BeforeValidator(_read_time),
-    PlainSerializer(format_time, return_type=str),
+    PlainSerializer(format_time, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 Uuid = Annotated[str, AfterValidator(check_uuid)]

@@ -9,7 +9,6 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
@@ -41,6 +40,7 @@ from iotistic_tenant_api.settings import TenantSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from iotistic_contract.provisioning import RegisterRequest
 

@@ -28,8 +28,7 @@ async def test_a_device_registers_polls_and_reports(api: Any) -> None:
     assert (first.status_code, first.json) == (200, {"schema": 1, "version": 0, "apps": None})
     assert (await api.poll(device, first.headers["etag"])).status_code == 304
 
-    path = f"/api/v1/devices/{device.uuid}/target-state"
-    written = await api.call("PUT", path, SPEC, headers={"If-Match": '"0"'})
+    written = await api.write(device, SPEC)
     assert (written.status_code, written.json["version"]) == (200, 1)
 
     second = await api.poll(device, first.headers["etag"])

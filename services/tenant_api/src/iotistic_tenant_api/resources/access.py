@@ -11,6 +11,7 @@ __all__ = [
     "READ",
     "READ_DEVICES",
     "READ_KEYS",
+    "READ_STATES",
     "READ_TARGETS",
     "REPORT",
     "WRITE_DEVICES",
@@ -26,6 +27,7 @@ MAKE_KEYS = needs("service", scope="provisioning-keys")
 READ_DEVICES = READ | WRITE_DEVICES
 READ_TARGETS = READ | WRITE_TARGETS | OVERRIDE
 READ_KEYS = READ | MAKE_KEYS
+READ_STATES = READ_TARGETS | WRITE_DEVICES
 
 DEVICE = needs("device", owns="uuid")
 REPORT = needs("device")

@@ -14,7 +14,7 @@ from iotistic_tenant_api.resources.access import (
     MAKE_KEYS,
     READ_DEVICES,
     READ_KEYS,
-    READ_TARGETS,
+    READ_STATES,
     WRITE_DEVICES,
     WRITE_TARGETS,
 )
@@ -186,7 +186,7 @@ class CurrentStates:
 
     @operation(
         "Show a device's last report",
-        access=READ_TARGETS | READ_DEVICES,
+        access=READ_STATES,
         response=CurrentStateView,
         problems=(404, 422),
     )
@@ -214,7 +214,7 @@ class PollRequests:
         "Have a device poll now",
         access=WRITE_TARGETS | WRITE_DEVICES,
         status=202,
-        problems=(404, 422),
+        problems=(402, 404, 422),
     )
     async def on_post(self, _req: Request, resp: Response, uuid: str) -> None:
         """Answer 202: the device is told as soon as the broker takes it."""

@@ -139,15 +139,16 @@ class Revocations:
 class Description:
     """The OpenAPI document of this API."""
 
-    def __init__(self, app: ServiceApp) -> None:
+    def __init__(self, app: ServiceApp, title: str, version: str) -> None:
         self._app = app
+        self._named = (title, version)
         self._document: dict[str, Any] | None = None
 
     @operation("Describe this API", access=PUBLIC, response={"type": "object"})
     async def on_get(self, _req: Request, resp: Response) -> None:
         """Answer OpenAPI 3.1."""
         if self._document is None:
-            self._document = describe(self._app, "Iotistic tenant API", "0.1.0")
+            self._document = describe(self._app, *self._named)
         resp.media = self._document
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from iotistic_contract.errors import ContractError
 from iotistic_contract.ids import check_uuid
+from iotistic_contract.target_state import Spec
 from iotistic_kit.app import principal_of
 from iotistic_kit.bodies import read_body
 from iotistic_kit.operation import operation
@@ -16,7 +17,6 @@ from iotistic_tenant_api.schemas import (
     BulkTargets,
     BulkTargetsView,
     BulkView,
-    SpecBody,
     TargetQuery,
     TargetView,
 )
@@ -72,7 +72,7 @@ class TargetStates:
     @operation(
         "Write a spec",
         access=WRITE_TARGETS,
-        request=SpecBody,
+        request=Spec,
         response=TargetView,
         problems=(402, 404, 412, 428),
     )

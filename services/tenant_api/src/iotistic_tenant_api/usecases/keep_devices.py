@@ -85,6 +85,7 @@ class DeviceDesk:
 
     async def poll_now(self, uuid: str) -> None:
         """Have the device told to poll at once."""
+        await self._licensing.require()
         async with self._database.transaction() as connection:
             devices = PostgresDevices(connection)
             await _view(devices, uuid)

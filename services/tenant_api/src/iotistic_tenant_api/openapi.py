@@ -1,0 +1,35 @@
+"""The OpenAPI document: `python -m iotistic_tenant_api.openapi > openapi.json`."""
+
+import json
+import sys
+from dataclasses import fields
+from typing import Any, get_type_hints
+
+from iotistic_kit.app import ServiceApp
+from iotistic_kit.health import Health
+from iotistic_kit.metrics import Metrics
+from iotistic_kit.openapi import describe
+from iotistic_tenant_api import app as routes
+from iotistic_tenant_api.resources.access import READ
+
+__all__ = ["described", "text"]
+
+
+def described() -> ServiceApp:
+    """Return the application with every route and nothing behind them, for looking at only."""
+    hints = get_type_hints(routes.Resources, localns={"Health": Health, "Metrics": Metrics})
+    resources: dict[str, Any] = {
+        field.name: object.__new__(hints[field.name]) for field in fields(routes.Resources)
+    }
+    resources |= {"health": Health({}), "metrics": Metrics([], READ)}
+    return routes.create_app(routes.Resources(**resources), authenticators=[])
+
+
+def text() -> str:
+    """Return the document as it is committed."""
+    document = describe(described(), routes.TITLE, routes.VERSION)
+    return json.dumps(document, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(text())
