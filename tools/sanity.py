@@ -1,4 +1,4 @@
-"""Run the collection's own checks: ansible-test sanity, ansible-lint, lint of its documentation.
+"""Run the collection's checks: ansible-test sanity and integration, ansible-lint, antsibull-docs.
 
 ansible-test wants a collection in a tree `ansible_collections/NAMESPACE/NAME`, and brings tools of
 its own with pip. Both are prepared here: a copy in a cache folder, and pip from Python's ensurepip
@@ -49,11 +49,13 @@ def copied(cache: Path) -> Path:
 def commands(copy: Path, only: list[str]) -> list[list[str]]:
     """Return what is to be run in the copy; `only` names single sanity tests."""
     tests = [argument for name in only for argument in ("--test", name)]
-    sanity = [str(BIN / "ansible-test"), "sanity", "--local", "--python", PYTHON, "--color", "no"]
+    local = ["--local", "--python", PYTHON, "--color", "no"]
+    sanity = [str(BIN / "ansible-test"), "sanity", *local]
+    stories = [str(BIN / "ansible-test"), "integration", *local]
     docs = [str(BIN / "antsibull-docs"), "lint-collection-docs", "--plugin-docs"]
     docs += ["--skip-rstcheck", "--validate-collection-refs", "self", str(copy)]
     lint = [str(BIN / "ansible-lint"), "--offline", "--nocolor", "--profile", "production", "."]
-    return [[*sanity, *tests], *([] if only else [docs, lint])]
+    return [[*sanity, *tests], *([] if only else [stories, docs, lint])]
 
 
 def main() -> int:
@@ -67,7 +69,9 @@ def main() -> int:
     worst = 0
     for command in commands(copy, arguments.test):
         done = subprocess.run(["env", PATH, *command], cwd=copy, check=False)
-        sys.stdout.write(f"{Path(command[0]).name}: {'failed' if done.returncode else 'passed'}\n")
+        outcome = "failed" if done.returncode else "passed"
+        sys.stdout.write(f"{' '.join([Path(command[0]).name, command[1]])}: {outcome}\n")
+        sys.stdout.flush()
         worst = max(worst, done.returncode)
     return worst
 

@@ -8,12 +8,16 @@ from __future__ import annotations
 import json
 import ssl
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode, urlsplit
 
 from ansible.module_utils.urls import open_url
+
+from ._contract.errors import ContractError
+from ._contract.ids import check_customer_id, check_external_id
 
 __all__ = [
     "Answer",
@@ -115,7 +119,7 @@ class Client:
             return _answer(response)
         except HTTPError as error:
             raise self._refused(method, path, error) from error
-        except (URLError, OSError, ValueError) as error:
+        except (URLError, HTTPException, OSError, ValueError) as error:
             raise self._unreached(error) from error
 
     def _refused(self, method: str, path: str, error: HTTPError) -> ApiError:
@@ -215,17 +219,24 @@ def customer_of(billing: Client, tenant: str | None) -> dict[str, Any]:
     """Return billing's record of a tenant by its external id or customer id."""
     if not tenant:
         raise ApiError("tenant: required where tenant_url and a token aren't both given")
-    found = billing.items("/api/customers", {"external_id": tenant})
-    if found:
-        return found[0]
     try:
-        return dict(billing.get(f"/api/customers/{quoted(tenant)}").body)
-    except ApiError as error:
-        if error.status in {404, 422}:
-            raise ApiError(
-                f"tenant: billing knows no customer {tenant!r}", status=error.status
-            ) from error
-        raise
+        if _is_customer_id(tenant):
+            return dict(billing.get(f"/api/customers/{quoted(tenant)}").body)
+        return billing.items("/api/customers", {"external_id": check_external_id(tenant)})[0]
+    except (ApiError, IndexError) as error:
+        if isinstance(error, ApiError) and error.status != 404:
+            raise
+        raise ApiError(f"tenant: billing knows no customer {tenant!r}", status=404) from error
+    except ContractError as error:
+        raise error.under("tenant") from None
+
+
+def _is_customer_id(text: str) -> bool:
+    try:
+        check_customer_id(text)
+    except ContractError:
+        return False
+    return True
 
 
 def _service_token(billing: Client, customer_id: str, scope: str, reason: str) -> str:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -34,12 +35,14 @@ class Engine:
 
     def objects(self, site_id: str) -> tuple[EngineObject, ...]:
         """Return what bears the site's label; nothing when no engine listens there."""
+        if not Path(self._path).is_socket():
+            return ()
         chosen = {"filters": json.dumps({"label": [f"{LABEL}={site_id}"]})}
         try:
             containers = self._get("/containers/json", {"all": "1", **chosen})
             networks = self._get("/networks", chosen)
             volumes = self._get("/volumes", chosen)["Volumes"] or []
-        except (FileNotFoundError, ConnectionRefusedError):
+        except ConnectionRefusedError:
             return ()
         return (
             *(self._object("container", each["Id"], each["Names"][0]) for each in containers),

@@ -72,6 +72,7 @@ problem:
 
 from ..module_utils._argspec import TENANT, ArgumentSpec
 from ..module_utils._client import ApiError, facts, tenant_from
+from ..module_utils._contract.errors import ContractError
 from ..module_utils.device import Devices
 
 SPEC = ArgumentSpec(
@@ -92,7 +93,7 @@ def main() -> None:
             devices = [
                 {**device, "current_state": api.current_state(device["uuid"])} for device in devices
             ]
-    except ApiError as error:
+    except (ApiError, ContractError) as error:
         module.fail_json(msg=str(error), **facts(error))
     module.exit_json(changed=False, devices=devices)
 

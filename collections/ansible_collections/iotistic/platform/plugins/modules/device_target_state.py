@@ -155,6 +155,8 @@ def main() -> None:
                 api.await_applied(module.params["wait_timeout"])
     except (ApiError, ContractError) as error:
         module.fail_json(msg=str(error), **facts(error))
+    for note in planned.notes if module._diff else ():  # noqa: SLF001 - Ansible's own modules do so
+        module.warn(note)  # Ansible shows no difference where nothing changes
     targets = [api.facts[uuid] for uuid in desired]
     module.exit_json(targets=targets, overrides=list(planned.notes), **planned.result())
 

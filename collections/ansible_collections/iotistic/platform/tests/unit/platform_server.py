@@ -16,6 +16,7 @@ from certificates import ADDRESS
 
 from iotistic_contract.codec import decode, encode
 from iotistic_contract.errors import ContractError
+from iotistic_contract.ids import check_external_id
 from iotistic_contract.target_state import Spec
 
 __all__ = ["CUSTOMER_ID", "MemoryPlatform"]
@@ -95,6 +96,10 @@ class MemoryPlatform:
     # --- billing
 
     def list_customers(self, *, query, body):
+        try:
+            check_external_id(query["external_id"])
+        except ContractError as error:
+            raise RefusedError(422, "invalid", error.detail) from None
         found = self.customers.get(query.get("external_id"))
         return 200, {"items": [found] if found else [], "next": None}
 

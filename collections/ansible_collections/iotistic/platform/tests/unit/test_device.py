@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+from platform_server import CUSTOMER_ID
 
 UUID = "5f0c1f7e-8a54-4d0b-9d3c-0a6d2f1b7c11"
 PUMP = {"uuid": UUID, "name": "pump", "device_type": "pi4", "tags": {"site": "north"}}
@@ -66,9 +67,22 @@ def test_what_can_t_be_changed_is_told_with_its_field(run, acme):
     assert failed["status"] == 422
 
 
-def test_an_unknown_tenant(run, connection):
-    failed = run("device", failing=True, **PUMP, **connection, tenant="globex")
-    assert failed["msg"] == "tenant: billing knows no customer 'globex'"
+def test_a_tenant_goes_by_either_id(run, acme):
+    run("device", **PUMP, **acme)
+    assert not run("device", **PUMP, **{**acme, "tenant": CUSTOMER_ID})["changed"]
+
+
+@pytest.mark.parametrize(
+    ("tenant", "said"),
+    [
+        ("globex", "tenant: billing knows no customer 'globex'"),
+        (f"cust_{'0' * 32}", "tenant: billing knows no customer"),
+        ("Acme Pumps", "/tenant: not an external id"),
+    ],
+)
+def test_an_unknown_tenant(run, connection, tenant, said):
+    failed = run("device", failing=True, **PUMP, **connection, tenant=tenant)
+    assert failed["msg"].startswith(said)
 
 
 def test_a_token_of_one_s_own_needs_no_billing(run, platform, acme, certificates, tmp_path):

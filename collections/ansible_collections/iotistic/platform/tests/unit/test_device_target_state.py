@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 PUMP = "5f0c1f7e-8a54-4d0b-9d3c-0a6d2f1b7c11"
@@ -77,6 +79,7 @@ def test_an_override_is_shown_and_left_alone(run, platform, devices):
     assert not again["changed"]
     assert len(again["overrides"]) == 1
     assert "ada" in again["overrides"][0]
+    assert "ada" in json.dumps(again["warnings"])
     assert platform.targets[PUMP]["overrides"] == {"1": override}
 
 

@@ -22,7 +22,7 @@ def test_examples_use_options_that_there_are(name):
     fragments = yaml.safe_load(module.DOCUMENTATION).get("extends_documentation_fragment", [])
     options = dict(yaml.safe_load(module.DOCUMENTATION).get("options") or {})
     for fragment in fragments:
-        plugin, _, part = fragment.removeprefix("iotistic.platform.").partition(".")
+        plugin, _dot, part = fragment.removeprefix("iotistic.platform.").partition(".")
         documents = importlib.import_module(f"{PACKAGE}.doc_fragments.{plugin}").ModuleDocFragment
         text = getattr(documents, part.upper() or "DOCUMENTATION")
         options |= yaml.safe_load(text)["options"]

@@ -23,6 +23,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 from ansible_collections.iotistic.platform.plugins.module_utils import _processes, _supervisor
+from ansible_collections.iotistic.platform.plugins.module_utils.site import Site, place_from
 
 STUBBORN = (
     "import signal, time\nsignal.signal(15, signal.SIG_IGN)\nprint(1, flush=True)\ntime.sleep(60)"
@@ -172,7 +173,8 @@ def test_a_process_that_won_t_leave_is_ended(run, site, monkeypatch):
     assert process.wait(1) == -signal.SIGKILL
 
 
-def test_the_supervisor_goes_before_what_it_would_start_again(run, site):
+def supervised(site, **programs):
+    """Start a supervisor with these programs."""
     supervisord = Path(sys.executable).parent / "supervisord"
     configuration = site.path / "supervisord.conf"
     configuration.write_text(
@@ -180,10 +182,27 @@ def test_the_supervisor_goes_before_what_it_would_start_again(run, site):
         "[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory="
         "supervisor.rpcinterface:make_main_rpcinterface\n"
         f"[supervisord]\nlogfile={site.path}/log\npidfile={site.path}/pid\nnodaemon=true\n"
-        "[program:agent]\ncommand=sleep 60\nautorestart=true\nstartsecs=0\n"
+        + "".join(
+            f"[program:{name}]\ncommand={command}\nautorestart=true\nstartsecs=0\n"
+            for name, command in programs.items()
+        )
     )
     process = site.start(str(supervisord), "-c", str(configuration))
-    _wait_until(lambda: "agent" in _programs(site))
+    _wait_until(lambda: set(_programs(site)) == set(programs))
+    return process
+
+
+def test_the_site_s_own_engine_stays_until_it_is_empty(site):
+    engine = site.path / "dockerd"
+    engine.symlink_to("/bin/sleep")
+    supervised(site, agent="sleep 60", engine=f"{engine} 60")
+    place = place_from({**site.options, "engines": None})
+    _wait_until(lambda: len(Site(place).read().processes) == 2)
+    assert Site(place).read().programs == ("agent",)
+
+
+def test_the_supervisor_goes_before_what_it_would_start_again(run, site):
+    process = supervised(site, agent="sleep 60")
     predicted = run("site", check=True, **site.options)
     assert sorted(each.split()[1] for each in predicted["removed"]["processes"]) == [
         "sleep",
