@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from falcon.testing import ASGIConductor, Result
@@ -17,10 +15,15 @@ from iotistic_billing.settings import BillingSettings
 from iotistic_kit.clock import MemoryClock
 from iotistic_kit.lifespan import Lifespan
 from iotistic_kit.migrations import migrate
-from iotistic_kit.testing import PostgresServer
 from iotistic_pki.keys import PrivateKey, new_key
 from iotistic_pki.license_keys import KeyStore
 from iotistic_pki.tokens import Purpose
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from iotistic_kit.testing import PostgresServer
 
 ADMIN_TOKEN = "admin-" + "t" * 40
 NOW = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
@@ -75,6 +78,12 @@ def small_key(kind: str) -> PrivateKey:
 
 
 @pytest.fixture
+def secrets_of_billing() -> dict[str, str]:
+    """The secrets that billing is told."""
+    return {"admin_token": ADMIN_TOKEN, "api_key_seed": "seed-" + "s" * 40}
+
+
+@pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project folder with a playbook that a test may change."""
     folder = tmp_path / "project"
@@ -118,3 +127,15 @@ async def billing(
     app = create_app(built.parts, [Lifespan([built.database])])
     async with ASGIConductor(app) as conductor:
         yield Billing(conductor, built, clock, settings)
+
+
+@pytest.fixture
+def now() -> datetime:
+    """When tests are."""
+    return NOW
+
+
+@pytest.fixture
+def offline_settings(signing_keys: Path, project: Path) -> Any:
+    """The settings of a service whose database nobody asks."""
+    return settings_for(signing_keys, project, "host=127.0.0.1 port=1 dbname=none")

@@ -20,6 +20,7 @@ import ansible_runner
 __all__ = ["Narrator", "main"]
 
 LONGEST_LINE = 4000
+LONGEST_OUTPUT = 500
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _FAILURES = frozenset({"runner_on_failed", "runner_on_unreachable", "runner_item_on_failed"})
 _TASKS = frozenset({"playbook_on_task_start", "playbook_on_handler_task_start"})
@@ -42,9 +43,9 @@ class Narrator:
             task = str(about.get("task") or "")[:200]
             self.tell({"progress": {"done": self.done, "task": task}})
         elif name in _FAILURES and not about.get("ignore_errors"):
-            self.error = _failure(about)
+            self.error = self._kept(name, about) or _failure(about)
         elif name == "runner_on_ok":
-            self.error = None if _retried(self.error, about) else self.error
+            self.error = None if _is_of(self.error, about) else self.error
         elif name == "playbook_on_no_hosts_matched":
             self.error = "the inventory doesn't hold this tenant"
         elif name == "playbook_on_stats":
@@ -53,6 +54,11 @@ class Narrator:
             if line.strip():
                 self.tell({"line": line.rstrip()[:LONGEST_LINE]})
         return False
+
+    def _kept(self, name: str, about: dict[str, Any]) -> str | None:
+        """Return what an item of the failed loop has said: the loop only says that one failed."""
+        looped = name == "runner_on_failed" and "results" in (about.get("res") or {})
+        return self.error if looped and _is_of(self.error, about) else None
 
     def tell(self, said: dict[str, Any]) -> None:
         """Write one object as one line."""
@@ -91,14 +97,20 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _failure(about: dict[str, Any]) -> str:
+    """Return the task and what it said; for a program also the end of what that wrote."""
     result = about.get("res") or {}
-    said = result.get("msg") or result.get("stderr") or "failed"
-    task = about.get("task") or "a task"
-    return f"{task}: {said}"[:2000]
+    said = str(result.get("msg") or "failed").strip()
+    outputs = (result.get(name) for name in ("stderr", "module_stderr", "stdout"))
+    written = str(next(filter(None, outputs), "")).strip()
+    if "rc" in result and written:
+        said += f": {written[-LONGEST_OUTPUT:]}"
+    item = result.get("item")
+    about_item = f" ({item})" if isinstance(item, str) else ""
+    return f"{about.get('task') or 'a task'}{about_item}: {said}"[:LONGEST_LINE]
 
 
-def _retried(error: str | None, about: dict[str, Any]) -> bool:
-    return error is not None and error.startswith(f"{about.get('task') or 'a task'}: ")
+def _is_of(error: str | None, about: dict[str, Any]) -> bool:
+    return error is not None and error.startswith(str(about.get("task") or "a task"))
 
 
 if __name__ == "__main__":

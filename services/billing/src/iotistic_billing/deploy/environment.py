@@ -22,6 +22,7 @@ def environment_for(settings: WorkerSettings) -> dict[str, str]:
         "HOME": settings.home,
         "LANG": "C.UTF-8",
         "ANSIBLE_CONFIG": str(settings.deploy_project_dir / "ansible.cfg"),
+        "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
         "ANSIBLE_FORCE_COLOR": "0",
         "IOTISTIC_BILLING_URL": settings.billing_url or settings.public_url,
         "IOTISTIC_BILLING_TOKEN_FILE": _text(settings.admin_token_file),
