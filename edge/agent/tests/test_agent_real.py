@@ -77,6 +77,21 @@ class Device:
             assert time.monotonic() < until, (self.states(), self.log()[-5:])
             time.sleep(0.05)
 
+    def clean(self) -> None:
+        """Leave nothing of it on the engine."""
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+        for list_, remove in (
+            (["ps", "-aq"], ["rm", "-f"]),
+            (["network", "ls", "-q"], ["network", "rm"]),
+            (["volume", "ls", "-q"], ["volume", "rm"]),
+        ):
+            found = self.host.docker(
+                *list_, "--filter", f"label=iotistic.device={self.uuid}"
+            ).split()
+            if found:
+                self.host.docker(*remove, *found)
+
 
 def app(image: str, **services: dict) -> dict:
     listed = [
@@ -91,18 +106,7 @@ def device(docker_engine, tenant, tmp_path) -> Iterator[Device]:
     tenant.poll_interval_ms = 200
     made = Device(docker_engine, tenant, tmp_path)
     yield made
-    if made.process is not None and made.process.poll() is None:
-        made.kill()
-    label = f"label=iotistic.device={made.uuid}"
-    for kind, list_, remove in (
-        ("container", ["ps", "-aq"], ["rm", "-f"]),
-        ("network", ["network", "ls", "-q"], ["network", "rm"]),
-        ("volume", ["volume", "ls", "-q"], ["volume", "rm"]),
-    ):
-        found = docker_engine.docker(*list_, "--filter", label).split()
-        if found:
-            docker_engine.docker(*remove, *found)
-        assert kind
+    made.clean()
 
 
 def applied(tenant, version: int) -> bool:

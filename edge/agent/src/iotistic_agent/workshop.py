@@ -19,6 +19,7 @@ from iotistic_contract.errors import ContractFault
 from iotistic_contract.planning.container_body import Device
 from iotistic_contract.planning.container_target import target_from
 from iotistic_contract.planning.containers import (
+    CreateContainer,
     CreateNetwork,
     CreateVolume,
     PullImage,
@@ -34,7 +35,7 @@ from iotistic_contract.planning.policy import DENY_ALL, Policy
 
 __all__ = ["Pulls", "Workshop", "read_policy"]
 
-_SHORTEST_LIFE = 2.0
+_SHORTEST_LIFE, _SHORT_LIVES = 2.0, 3
 _MOMENT, _TIMES_OVERTAKEN = 0.05, 60
 
 
@@ -116,6 +117,7 @@ class Workshop:
         self._last: Step | None = None
         self._times_overtaken = 0
         self._started: dict[str, float] = {}
+        self._short_lives: dict[str, int] = {}
 
     async def look(self) -> Situation:
         """Return the situation as it is now; EngineFault when the engine doesn't tell."""
@@ -196,12 +198,20 @@ class Workshop:
         return next((each for each in target.containers if each.name == name), None)
 
     def _check_not_crashing(self, step: Step) -> None:
-        """Raise when a container was just started and must be again: it ended by itself."""
-        if isinstance(step, StartContainer):
-            lived = time.monotonic() - self._started.get(step.service_id, float("-inf"))
-            if lived < _SHORTEST_LIFE:
-                del self._started[step.service_id]
-                raise EngineFault("start", "the container ended right after its start")
+        """Raise when a container has ended by itself right after each of its last starts."""
+        if not isinstance(step, StartContainer):
+            return
+        service_id = step.service_id
+        started = self._started.get(service_id)
+        if started is None:
+            return
+        if time.monotonic() - started >= _SHORTEST_LIFE:
+            self._short_lives.pop(service_id, None)
+            return
+        lives = self._short_lives[service_id] = self._short_lives.get(service_id, 0) + 1
+        if lives >= _SHORT_LIVES:
+            del self._started[service_id]
+            raise EngineFault("start", "the container ends right after its start")
 
     async def _overtaken(self, step: Step, target: Target, fault: Overtaken) -> None:
         """Give somebody else's doing a moment to end; a step that it never ends for has failed."""
@@ -221,7 +231,7 @@ class Workshop:
     def _done(self, step: Step) -> None:
         log(Component.RECONCILER).info("step_done", extra={"step": repr(step)})
         self._last = None
-        if isinstance(step, StopContainer):
+        if isinstance(step, StopContainer | CreateContainer):
             self._started.pop(step.service_id, None)
         if isinstance(step, StartContainer):
             self._started[step.service_id] = time.monotonic()
