@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from iotistic_contract.report import Report
 from iotistic_kit.app import ServiceApp, UnguardedRouteError, principal_of
 from iotistic_kit.auth import PUBLIC, Principal, bearer, needs
-from iotistic_kit.bodies import read_body
+from iotistic_kit.bodies import read_body, read_query
 from iotistic_kit.errors import DomainError, Problem
 from iotistic_kit.health import Health, UnhealthyError
 from iotistic_kit.openapi import check_routes, describe, operation
@@ -78,10 +78,22 @@ class Open:
         resp.media = {"hello": principal_of(req).kind}
 
 
+class SearchQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    text: str = ""
+
+
+class Search:
+    @operation("Search", access=PUBLIC, query=SearchQuery)
+    async def on_get(self, req, resp):
+        resp.media = read_query(req, SearchQuery).model_dump()
+
+
 @pytest.fixture
 def app():
     app = ServiceApp(authenticators=[Tokens()])
     app.add_route("/open", Open())
+    app.add_route("/search", Search())
     app.add_route("/things", Things())
     app.add_route("/device/{uuid}/state", Device())
     return app
@@ -114,12 +126,20 @@ ACCESS = [
     ("DELETE", "/device/one/state", None, 401, "unauthorized"),
     ("DELETE", "/device/one/state", "device-1", 405, "method_not_allowed"),
     ("GET", "/things/", None, 404, "not_found"),
+    ("GET", "/device/one%00/state", "device-1", 404, "not_found"),
+    ("GET", "/search", None, 200, None),
+    ("GET", "/search?text=a", None, 200, None),
+    ("GET", "/search?text=%00", None, 422, "invalid"),
+    ("GET", "/search?txet=a", None, 422, "invalid"),
+    ("GET", "/search?text=a&text=b", None, 422, "invalid"),
 ]
 
 
 @pytest.mark.parametrize(("method", "path", "token", "status", "code"), ACCESS)
 def test_access(client, method, path, token, status, code):
-    answer = client.simulate_request(method, path, headers=as_(token) if token else {})
+    headers = as_(token) if token else {}
+    path, _, query = path.partition("?")
+    answer = client.simulate_request(method, path, headers=headers, query_string=query)
     assert (answer.status_code, answer.json.get("code")) == (status, code)
     if status == 405:
         assert "GET" in answer.headers["allow"]

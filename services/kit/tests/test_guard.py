@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -117,6 +118,16 @@ def test_wrong_arguments_are_named_and_nothing_is_started(arguments, message):
     assert "Traceback" not in done.stderr
 
 
+def test_a_command_that_ends_is_seen_though_sigchld_was_ignored(story):
+    ignoring = lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # noqa: E731
+    assert story.start(command=["sh", "-c", "exit 3"], preexec_fn=ignoring).wait() == 3
+
+
+def test_help_is_no_fault():
+    done = subprocess.run([*GUARD, "--help"], capture_output=True, text=True, check=True)
+    assert "--beat-timeout" in done.stdout
+
+
 def test_the_environment_files_values_stand_as_they_are(story, tmp_path):
     (tmp_path / "a.env").write_text("# comment\n\nA=1 = '2' $X\nB=first\n")
     (tmp_path / "b.env").write_text("B=second\n")
@@ -191,6 +202,20 @@ def test_a_command_deaf_to_sigterm_is_killed(story, grace, terms):
         guard.terminate()
         time.sleep(0.05)
     assert guard.wait() == 137
+
+
+def test_ctrl_c_reaches_the_command_once(story):
+    counted = story.folder / "count"
+    script = f"trap 'echo x >> {counted}' INT; touch {counted}; sleep 0.3; sleep 0.3; exit 7"
+    command = [*GUARD, "--", "sh", "-c", script]
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(command[0], command)  # noqa: S606 -- a terminal needs fork
+    eventually(counted.exists)
+    os.write(terminal, b"\x03")
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    os.close(terminal)
+    assert (code, counted.read_text()) == (7, "x\n")
 
 
 def test_sighup_is_handed_on_and_ends_nothing(story):

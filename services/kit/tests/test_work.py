@@ -255,3 +255,19 @@ async def test_waiting_workers_are_told(database):
     await queue(database).finish_canceled(job)
     assert await heard.get() == ("work_ready", "deploy")
     task.cancel()
+
+
+async def test_pruning_takes_what_has_ended_long_ago_and_nothing_else(database):
+    one = queue(database)
+    old, recent, waiting = [await put(database, key=str(n)) for n in range(3)]
+    for _ in range(2):
+        job = await one.claim(["deploy"])
+        await one.log(job, ["done"])
+        await one.finish(job)
+    async with database.transaction() as connection:
+        await connection.execute(
+            "UPDATE work SET finished_at = now() - interval '8 days' WHERE id = %s", (old,)
+        )
+        assert await one.prune(connection, timedelta(days=7)) == 1
+        assert [job.id for job in await one.find(connection)] == [waiting, recent]
+        assert await one.read_log(connection, old) == []

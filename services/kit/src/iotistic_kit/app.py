@@ -14,7 +14,7 @@ from falcon.routing import map_http_methods
 
 from . import problems
 from .auth import ANONYMOUS, Access, Authenticator, Principal, authenticate
-from .bodies import JsonHandler, ServiceRequest
+from .bodies import JsonHandler, ServiceRequest, is_storable
 from .errors import KitError, Problem
 from .operation import Operation, operation_of
 
@@ -107,6 +107,10 @@ class _Guard:
 
     def __init__(self, app: ServiceApp) -> None:
         self._app = app
+
+    async def process_request(self, req: Request, _resp: Response) -> None:
+        if not is_storable(req.path):
+            raise falcon.HTTPNotFound
 
     async def process_resource(
         self, req: Request, _resp: Response, _resource: object, params: dict[str, Any]

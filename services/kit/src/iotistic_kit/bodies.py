@@ -116,7 +116,23 @@ async def read_body(req: Request, model: type[Model]) -> Model:
 
 def read_query(req: Request, model: type[Model]) -> Model:
     """Return the query's parameters as ``model``; 422 for an unknown or wrong one."""
+    faults = [
+        {"pointer": f"/{name}", "detail": "NUL or broken text"}
+        for name, value in req.params.items()
+        if not is_storable("".join(value))
+    ]
+    if faults:
+        raise Problem(422, "invalid", "the query breaks a rule", errors=faults)
     return model.model_validate(dict(req.params))
+
+
+def is_storable(text: str) -> bool:
+    """Tell whether a database can hold ``text``: no NUL, no lone surrogate."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in text
 
 
 def _too_large(limit: int) -> Problem:

@@ -1,7 +1,6 @@
 """What a service raises on purpose; standard library only, so that ``domain/`` may import it."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
 
 __all__ = ["DomainError", "KitError", "Problem", "StopError"]
 
@@ -45,8 +44,8 @@ class Problem(KitError):  # noqa: N818 -- RFC 9457's own word
 class DomainError(Problem):
     """A rule of a domain that was broken; subclasses say ``status`` and ``code`` once."""
 
-    status: ClassVar[int] = 422  # type: ignore[misc]
-    code: ClassVar[str] = "invalid"  # type: ignore[misc]
+    status: int = 422
+    code: str = "invalid"
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ Standard library only and quick to start, for every long-running process stands 
 
 import sys
 
-from ._guard.options import UsageError, parse
+from ._guard.options import USAGE, UsageError, parse
 from ._guard.supervise import run
 
 __all__ = ["main"]
@@ -13,6 +13,9 @@ __all__ = ["main"]
 
 def main() -> int:
     """Run the command that the arguments name; return its exit code once nothing of it is left."""
+    if sys.argv[1:] in (["-h"], ["--help"]):
+        sys.stdout.write(f"{USAGE}\n")
+        return 0
     try:
         options = parse(sys.argv[1:])
     except UsageError as exc:

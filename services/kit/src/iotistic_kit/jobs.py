@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from .errors import KitError
+from .errors import DomainError, KitError
 
 __all__ = [
     "Job",
@@ -37,8 +37,14 @@ class LeaseLostError(KitError):
         self.job = job
 
 
-class JobNotFoundError(KitError):
+class JobNotFoundError(DomainError):
     """There is no such job."""
+
+    status, code = 404, "not_found"
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__("there is no such job")
+        self.job_id = job_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -156,3 +156,5 @@ FIND = SQL("""{}
 READ_LOG = SQL("""
     SELECT n, at, line FROM work_log
      WHERE job = %(id)s AND n > %(after)s ORDER BY n LIMIT %(limit)s""")
+
+PRUNE = SQL("DELETE FROM work WHERE finished_at < now() - %(age)s")

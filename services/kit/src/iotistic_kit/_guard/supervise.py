@@ -30,7 +30,7 @@ def run(options: Options) -> int:
     the parent has died, when the beat has stopped, or ``grace`` seconds after SIGTERM or SIGINT
     are killed. 75 means that the beat stopped, 2 that the arguments were wrong.
     """
-    for number in _STOPPING:
+    for number in (*_STOPPING, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     parent = os.getppid()
