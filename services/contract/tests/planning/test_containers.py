@@ -1,6 +1,7 @@
 """The planner of containers, by properties: from any world a model reaches the target."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -41,6 +42,7 @@ def stepped(world: c.World, step: c.Step, target: c.Target) -> c.World:  # noqa:
 
 def moved(world: c.World, step: c.Step) -> c.World:
     """The world after a change of state that the engine allows."""
+    assert not isinstance(step, c.PullImage)
     found = one(world, step.name)
     state = c.EngineState
     before, after = {
@@ -91,7 +93,7 @@ def created(world: c.World, name: str, target: c.Target) -> c.Container:
     )
 
 
-def _distinct_ports(items: list) -> bool:
+def _distinct_ports(items: list[c.WantedContainer]) -> bool:
     ports = [port for each in items for port in each.ports]
     return len(ports) == len(set(ports))
 
@@ -108,7 +110,7 @@ def _chained(items: list[c.WantedContainer]) -> tuple[c.WantedContainer, ...]:
     )
 
 
-def _hashed(fields: dict) -> dict:
+def _hashed(fields: dict[str, Any]) -> dict[str, Any]:
     """A configuration's hash covers its ports."""
     return fields | {"config_hash": f"{fields['config_hash']} {sorted(fields['ports'])}"}
 
@@ -200,7 +202,9 @@ def waits(world: c.World, target: c.Target, wanted: c.WantedContainer) -> bool:
 
 @given(world=worlds, target=targets)
 @settings(max_examples=250, deadline=None)
-def test_stepping_reaches_the_target_and_then_nothing_is_left(world, target):
+def test_stepping_reaches_the_target_and_then_nothing_is_left(
+    world: c.World, target: c.Target
+) -> None:
     before = world.volumes
     world, done = settle(world, target)
     assert not c.plan(world, target).changed
@@ -218,7 +222,7 @@ def test_stepping_reaches_the_target_and_then_nothing_is_left(world, target):
 
 @given(world=worlds, target=targets)
 @settings(max_examples=250, deadline=None)
-def test_a_whole_plan_can_be_carried_out_in_its_order(world, target):
+def test_a_whole_plan_can_be_carried_out_in_its_order(world: c.World, target: c.Target) -> None:
     for step in c.plan(world, target).steps:
         world = stepped(world, step, target)
     settle(world, target)
@@ -226,7 +230,7 @@ def test_a_whole_plan_can_be_carried_out_in_its_order(world, target):
 
 @given(world=worlds, target=targets)
 @settings(max_examples=250, deadline=None)
-def test_all_images_are_there_before_anything_is_stopped(world, target):
+def test_all_images_are_there_before_anything_is_stopped(world: c.World, target: c.Target) -> None:
     stopping = (c.StopContainer, c.RemoveContainer, c.PauseContainer)
     kinds = [
         "stop" if isinstance(step, stopping) else "pull"
@@ -238,7 +242,9 @@ def test_all_images_are_there_before_anything_is_stopped(world, target):
 
 @given(world=worlds, target=targets, held=st.frozensets(st.sampled_from(IMAGES), min_size=1))
 @settings(max_examples=250, deadline=None)
-def test_what_an_image_that_cannot_be_pulled_would_replace_goes_on(world, target, held):
+def test_what_an_image_that_cannot_be_pulled_would_replace_goes_on(
+    world: c.World, target: c.Target, held: frozenset[str]
+) -> None:
     world = replace(world, held_images=held)
     lacking = held - world.images.keys() & {each.image for each in target.containers}
     after, done = settle(world, target)
@@ -252,7 +258,7 @@ def test_what_an_image_that_cannot_be_pulled_would_replace_goes_on(world, target
     "before", [c.EngineState.RUNNING, c.EngineState.EXITED, c.EngineState.PAUSED]
 )
 @pytest.mark.parametrize("state", list(ServiceState))
-def test_six_transitions_keep_the_container(before, state):
+def test_six_transitions_keep_the_container(before: c.EngineState, state: ServiceState) -> None:
     wanted = c.WantedContainer(
         app_id="app",
         service_id="one",
@@ -282,7 +288,7 @@ def test_six_transitions_keep_the_container(before, state):
     assert bool(done) == (before is not expected)
 
 
-def test_a_refused_service_keeps_what_it_had():
+def test_a_refused_service_keeps_what_it_had() -> None:
     own = c.Container(
         id="1",
         name="iot-one",
