@@ -207,6 +207,10 @@ class WorkQueue:
         await cursor.execute(statements.READ_LOG, parameters)
         return await cursor.fetchall()
 
+    async def prune(self, connection: Connection, age: timedelta) -> int:
+        """Delete jobs that ended longer ago than ``age``, with their logs; return how many."""
+        return (await connection.execute(statements.PRUNE, {"age": age})).rowcount
+
     async def _one(
         self, connection: Connection, statement: sql.SQL | sql.Composed, job_id: str
     ) -> JobStatus:
