@@ -130,6 +130,12 @@ async def billing(
 
 
 @pytest.fixture
+def small_keys() -> Any:
+    """What makes keys quickly."""
+    return small_key
+
+
+@pytest.fixture
 def now() -> datetime:
     """When tests are."""
     return NOW

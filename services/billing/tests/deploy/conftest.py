@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from iotistic_billing.usecases.tenants import Queued, Tenant
     from iotistic_kit.work import JobView
 
-MEMORY = Path("/dev/shm")
+MEMORY = Path("/dev/shm")  # noqa: S108 -- where workers keep secrets
 LEASE, RENEWAL, SILENCE = 3.0, 0.5, 1.8
 ENDED = {"succeeded", "failed", "canceled"}
 

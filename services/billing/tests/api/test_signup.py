@@ -1,0 +1,165 @@
+"""The public sign-up and the sessions of those who signed up, on a real database."""
+
+from datetime import timedelta
+
+import pytest
+
+pytestmark = pytest.mark.real
+
+FORM = {
+    "email": "Owner@Acme.Example",
+    "password": "correct horse battery",
+    "company_name": "Acme Pumps",
+    "full_name": "A. Owner",
+}
+PATH = "/api/customers/signup"
+
+
+async def sign_up(billing, key=None, **changes):
+    headers = {"Idempotency-Key": key} if key else {}
+    return await billing.call("POST", PATH, FORM | changes, token=None, headers=headers)
+
+
+async def count(billing, sql):
+    async with billing.built.database.connection() as connection:
+        return (await (await connection.execute(sql)).fetchone())[0]
+
+
+async def test_a_trial_with_license_and_job(billing):
+    answer = await sign_up(billing)
+
+    assert answer.status_code == 201
+    customer, deployment = answer.json["customer"], answer.json["deployment"]
+    assert customer["email"] == "owner@acme.example"
+    assert (customer["plan"], customer["plan_source"]) == ("starter", "trial")
+    assert customer["trial_ends_at"] == "2026-01-29T10:30:00Z"
+    assert customer["status"] == "provisioning"
+    assert deployment == {
+        "status": "queued",
+        "job_id": customer["deployment"]["job_id"],
+        "instance_url": "https://127.77.7.16:3002",
+        "check_status_url": f"https://billing.example/api/customers/{customer['id']}/deployment",
+    }
+    license_ = (await billing.call("GET", f"/api/licenses/{customer['id']}")).json
+    assert license_["expires_at"] == "2026-02-12T10:30:00Z"
+    assert FORM["password"] not in answer.text
+
+
+@pytest.mark.parametrize("billing", [{"email_verification": True}], indirect=True)
+async def test_nothing_deploys_before_the_address_is_verified(billing):
+    answer = await sign_up(billing)
+
+    assert (answer.status_code, answer.json["deployment"]) == (201, None)
+    assert answer.json["customer"]["status"] == "pending"
+    path = f"/api/customers/{answer.json['customer']['id']}/deploy"
+    assert (await billing.call("POST", path, {})).status_code == 409
+    assert await count(billing, "SELECT count(*) FROM work") == 0
+
+
+@pytest.mark.parametrize(
+    "billing", [{"email_verification": True, "pending_trials": 1}], indirect=True
+)
+async def test_only_so_many_trials_wait_to_be_verified(billing):
+    await sign_up(billing)
+
+    answer = await sign_up(billing, email="other@acme.example")
+
+    assert (answer.status_code, answer.json["code"]) == (429, "too_many_attempts")
+
+
+async def test_an_address_signs_up_once_however_it_is_written(billing):
+    await sign_up(billing)
+
+    again = await sign_up(billing, email=" owner@ACME.example ")
+
+    assert (again.status_code, again.json["code"]) == (409, "conflict")
+    assert await count(billing, "SELECT count(*) FROM customers") == 1
+
+
+async def test_five_an_hour_and_address(billing):
+    codes = [(await sign_up(billing, email=f"o{n}@acme.example")).status_code for n in range(6)]
+    refused = await sign_up(billing, email="o7@acme.example")
+    billing.clock.advance(timedelta(hours=1, seconds=1))
+
+    assert codes == [201] * 5 + [429]
+    assert 0 < int(refused.headers["Retry-After"]) <= 3601
+    assert (await sign_up(billing, email="o8@acme.example")).status_code == 201
+
+
+async def test_a_repetition_under_one_key_makes_one_customer(billing):
+    first = await sign_up(billing, key="k1")
+    again = await sign_up(billing, key="k1")
+    other = await sign_up(billing, key="k1", company_name="Other")
+
+    assert again.status_code == first.status_code == 201
+    assert again.json == first.json
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert (other.status_code, other.json["code"]) == (422, "invalid")
+    assert await count(billing, "SELECT count(*) FROM customers") == 1
+    assert await count(billing, "SELECT count(*) FROM work") == 1
+
+
+async def test_a_key_is_forgotten_after_a_day_and_a_failed_request_does_not_use_it(billing):
+    await sign_up(billing, email="other@acme.example")
+    refused = await sign_up(billing, key="k1", email="other@acme.example")
+    first = await sign_up(billing, key="k1")
+    billing.clock.advance(timedelta(hours=25))
+    await billing.built.parts.accounts.forget_old()
+    later = await sign_up(billing, key="k1", email="third@acme.example")
+
+    assert [refused.status_code, first.status_code, later.status_code] == [409, 201, 201]
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointer"),
+    [
+        ({"email": "nobody"}, "/email"),
+        ({"password": "short"}, "/password"),
+        ({"company_name": "  "}, "/company_name"),
+        ({"plan": "enterprise"}, "/plan"),
+    ],
+)
+async def test_a_bad_form_is_refused_with_its_place_and_never_repeated(billing, changes, pointer):
+    answer = await sign_up(billing, **changes)
+
+    assert answer.status_code == 422
+    assert [fault["pointer"] for fault in answer.json["errors"]] == [pointer]
+    assert FORM["password"] not in answer.text
+
+
+async def test_login_opens_a_session_for_the_own_record_alone(billing):
+    own = (await sign_up(billing)).json["customer"]["id"]
+    other = (await billing.customer("other"))["id"]
+    credentials = {"email": FORM["email"], "password": FORM["password"]}
+    answer = await billing.call("POST", "/api/customers/login", credentials, token=None)
+    token = answer.json["token"]
+
+    async def status(method, path, body=None):
+        return (await billing.call(method, path, body, token=token)).status_code
+
+    assert answer.json["customer_id"] == own
+    assert await status("GET", f"/api/customers/{own}") == 200
+    assert await status("PATCH", f"/api/customers/{own}", {"company_name": "Acme Valves"}) == 200
+    assert await status("GET", f"/api/licenses/{own}") == 200
+    assert await status("POST", f"/api/customers/{own}/deploy", {}) == 202
+    assert await status("GET", f"/api/customers/{other}") == 403
+    assert await status("GET", f"/api/licenses/{other}") == 403
+    assert await status("PUT", f"/api/customers/{own}/plan", {"plan": "enterprise"}) == 403
+    assert await status("GET", "/api/admin/jobs") == 403
+    billing.clock.advance(timedelta(hours=12, seconds=1))
+    assert await status("GET", f"/api/customers/{own}") == 401
+
+
+async def test_wrong_passwords_and_unknown_addresses_answer_alike_and_not_for_long(billing):
+    await sign_up(billing)
+    path = "/api/customers/login"
+    wrong = {"email": FORM["email"], "password": "wrong wrong wrong"}
+    unknown = {"email": "nobody@acme.example", "password": FORM["password"]}
+
+    first = await billing.call("POST", path, wrong, token=None)
+    second = await billing.call("POST", path, unknown, token=None)
+    later = [(await billing.call("POST", path, wrong, token=None)).status_code for _ in range(10)]
+
+    assert (first.status_code, first.json) == (second.status_code, second.json)
+    assert first.status_code == 401
+    assert later == [401] * 9 + [429]
