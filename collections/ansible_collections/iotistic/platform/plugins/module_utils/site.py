@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import _processes, _supervisor
+from . import _bridges, _processes, _supervisor
 from ._contract.errors import ContractError
 from ._contract.planning.site import (
     ActualSite,
     EndProcesses,
     Process,
+    RemoveBridge,
     RemoveObject,
     RemovePath,
     StopPrograms,
@@ -32,6 +33,7 @@ from ._engine import Engine
 __all__ = ["Place", "Site", "place_from"]
 
 MARKER = "site.json"
+ENGINE_DATA = "docker"
 SITE_ID = re.compile(r"[0-9a-f]{8}")
 STOP_SECONDS = 60
 MNT_DETACH = 2
@@ -96,13 +98,15 @@ class Site:
         place = self._place
         processes = _processes.site_processes(place.id)
         supervisors = tuple(filter(_processes.is_supervisor, processes))
+        objects = tuple(found for path in place.engines for found in Engine(path).objects(place.id))
+        networks = {f"br-{each.id[:12]}" for each in objects if each.kind == "network"}
+        bridges = _bridges.bridges_of(place.path / ENGINE_DATA)
         return ActualSite(
             supervisors=supervisors,
             programs=self._programs(processes) if supervisors else (),
             processes=tuple(each for each in processes if each not in supervisors),
-            objects=tuple(
-                found for path in place.engines for found in Engine(path).objects(place.id)
-            ),
+            objects=objects,
+            bridges=tuple(name for name in bridges if name not in networks),
             mounts=_mounts((place.path, place.run)),
             paths=tuple(str(each) for each in (place.run, place.path) if each.exists()),
         )
@@ -130,6 +134,8 @@ class Site:
                 self._stop(process)
             case EndProcesses():
                 self._end_all()
+            case RemoveBridge(name=name):
+                _bridges.remove(name)
             case Unmount(path=path):
                 _unmount(path)
             case RemovePath(path=path):

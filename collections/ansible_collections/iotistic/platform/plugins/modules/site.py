@@ -13,7 +13,8 @@ author: The Iotistic founders (@iotistic)
 description:
   - Removes the processes of a site, which bear its id in the environment variable
     E(IOTISTIC_SITE), its containers, networks and volumes, which bear the label C(iotistic.site),
-    and its folders with the sockets in them.
+    and its folders with the sockets in them. An engine of its own keeps its data in C(docker) below
+    O(path).
   - Nothing else is touched. A folder that is not this site, by the id in its C(site.json), is
     refused.
 options:
@@ -73,6 +74,10 @@ removed:
       elements: str
     volumes:
       description: Names of volumes.
+      type: list
+      elements: str
+    bridges:
+      description: Network bridges that a killed engine left behind.
       type: list
       elements: str
     mounts:

@@ -22,7 +22,11 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
-from ansible_collections.iotistic.platform.plugins.module_utils import _processes, _supervisor
+from ansible_collections.iotistic.platform.plugins.module_utils import (
+    _bridges,
+    _processes,
+    _supervisor,
+)
 from ansible_collections.iotistic.platform.plugins.module_utils.site import Site, place_from
 
 STUBBORN = (
@@ -199,6 +203,18 @@ def test_the_site_s_own_engine_stays_until_it_is_empty(site):
     place = place_from({**site.options, "engines": None})
     _wait_until(lambda: len(Site(place).read().processes) == 2)
     assert Site(place).read().programs == ("agent",)
+
+
+def test_bridges_of_a_killed_engine_are_told_by_its_own_store(site, monkeypatch, tmp_path):
+    for name in ("br-0123456789ab", "br-ffffffffffff", "br-000000000000"):
+        (tmp_path / name / "bridge").mkdir(parents=True)
+    (tmp_path / "br-aaaaaaaaaaaa").mkdir()  # a link of another kind
+    monkeypatch.setattr(_bridges, "LINKS", tmp_path)
+    store = site.path / "docker/network/files/local-kv.db"
+    store.parent.mkdir(parents=True)
+    store.write_bytes(b"\0\1br-0123456789ab\0br-ffffffffffff\0br-aaaaaaaaaaaa\0br-dddddddddddd\0")
+    place = place_from({**site.options, "engines": []})
+    assert Site(place).read().bridges == ("br-0123456789ab", "br-ffffffffffff")
 
 
 def test_the_supervisor_goes_before_what_it_would_start_again(run, site):

@@ -12,6 +12,7 @@ __all__ = [
     "EndProcesses",
     "EngineObject",
     "Process",
+    "RemoveBridge",
     "RemoveObject",
     "RemovePath",
     "StopPrograms",
@@ -44,13 +45,15 @@ class EngineObject:
 class ActualSite:
     """All that a site has on the machine.
 
-    ``programs`` are the names of those that its supervisor runs, without its own engine's.
+    ``programs`` are the names of those that its supervisor runs, without its own engine's;
+    ``bridges`` are those of the engine's that no network behind its socket stands for any more.
     """
 
     supervisors: tuple[Process, ...] = ()
     programs: tuple[str, ...] = ()
     processes: tuple[Process, ...] = ()
     objects: tuple[EngineObject, ...] = ()
+    bridges: tuple[str, ...] = ()
     mounts: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
 
@@ -84,6 +87,13 @@ class RemoveObject:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoveBridge:
+    """Remove a network bridge that an engine left behind."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unmount:
     """Detach what is mounted at ``path``."""
 
@@ -97,7 +107,15 @@ class RemovePath:
     path: str
 
 
-Step = StopPrograms | StopSupervisor | EndProcesses | RemoveObject | Unmount | RemovePath
+Step = (
+    StopPrograms
+    | StopSupervisor
+    | EndProcesses
+    | RemoveObject
+    | RemoveBridge
+    | Unmount
+    | RemovePath
+)
 ORDER = ("container", "network", "volume")
 
 
@@ -117,6 +135,7 @@ def plan(actual: ActualSite) -> Plan:
         ),
         *(StopSupervisor(process) for process in actual.supervisors),
         *((EndProcesses(actual.processes),) if actual.processes else ()),
+        *(RemoveBridge(name) for name in actual.bridges),
         *(Unmount(path) for path in sorted(actual.mounts, reverse=True)),
         *(RemovePath(path) for path in actual.paths),
     )
@@ -130,6 +149,7 @@ def _shown(actual: ActualSite) -> dict[str, object]:
         "containers": _names(actual, "container"),
         "networks": _names(actual, "network"),
         "volumes": _names(actual, "volume"),
+        "bridges": sorted(actual.bridges),
         "mounts": sorted(actual.mounts),
         "paths": list(actual.paths),
     }
