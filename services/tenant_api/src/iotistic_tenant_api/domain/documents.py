@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from iotistic_contract.codec import canonical, decode, encode
 from iotistic_contract.etag import with_hmacs
 from iotistic_contract.overrides import effective, overrides_from
+from iotistic_contract.target_secrets import secrets_of
 from iotistic_contract.target_state import Spec
 
 if TYPE_CHECKING:
@@ -22,10 +24,12 @@ if TYPE_CHECKING:
 __all__ = [
     "EMPTY_SPEC",
     "UNWRITTEN",
+    "Parsed",
     "delivered",
     "document_of",
     "etag_of",
     "normalized",
+    "parsed",
     "spec_of",
     "text_of",
 ]
@@ -40,9 +44,23 @@ def text_of(document: object) -> str:
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A spec, and the form in which it is stored and shown; `secret` when it holds secrets."""
+
+    spec: Spec
+    normal: Mapping[str, Any]
+    secret: bool
+
+
+def parsed(document: Mapping[str, Any]) -> Parsed:
+    """Return what `document` says; ContractError points into it."""
+    return _read(text_of(document))
+
+
 def spec_of(document: Mapping[str, Any]) -> Spec:
     """Return the spec in `document`; ContractError points into it."""
-    return _read(text_of(document))
+    return parsed(document).spec
 
 
 def normalized(spec: Spec) -> dict[str, Any]:
@@ -72,8 +90,9 @@ def etag_of(version: int, spec: Mapping[str, Any] | None, sealing_thumbprint: st
 
 
 @lru_cache(maxsize=1024)
-def _read(text: str) -> Spec:
-    return decode(Spec, json.loads(text))
+def _read(text: str) -> Parsed:
+    spec = decode(Spec, json.loads(text))
+    return Parsed(spec, normalized(spec), any(True for _ in secrets_of(spec)))
 
 
 @lru_cache(maxsize=1024)

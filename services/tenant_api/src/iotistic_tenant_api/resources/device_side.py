@@ -58,7 +58,7 @@ class DeviceStates:
         """Answer 304 when `If-None-Match` is the ETag in force, byte for byte."""
         key: DeviceKey = req.context.device_key
         etag = self._read_state.peek(key)
-        known = req.get_header("If-None-Match")
+        known = _known(req)
         resp.set_header("X-Poll-Interval-Ms", self._poll_interval)
         if etag is None or etag != known:
             document = await self._read_state(key)
@@ -142,7 +142,7 @@ class DeviceCredentials:
         etag = self._site.credentials_etag(key.registration)
         resp.set_header("ETag", etag)
         resp.set_header("X-Credentials-ETag", etag)
-        if req.get_header("If-None-Match") == etag:
+        if _known(req) == etag:
             resp.status = 304
             return
         resp.media = self._site.credentials(key.registration)
@@ -181,6 +181,12 @@ class DeviceReleases:
             return
         if key.device_uuid != uuid:
             raise Problem(403, "forbidden", "this key is another device's")
+
+
+def _known(req: Request) -> str | None:
+    """Return the one ETag of `If-None-Match`; a weak one counts as itself."""
+    header = req.get_header("If-None-Match")
+    return None if header is None else header.removeprefix("W/")
 
 
 def _object(body: object) -> Any:

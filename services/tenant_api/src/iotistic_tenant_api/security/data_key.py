@@ -7,7 +7,7 @@ import struct
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from iotistic_contract.codec import b64u_decode, b64u_encode, encode
+from iotistic_contract.codec import b64u_decode, b64u_encode
 from iotistic_contract.target_secrets import map_secrets
 from iotistic_contract.target_state import Secret, Spec
 from iotistic_kit.errors import StopError
@@ -21,6 +21,8 @@ from iotistic_tenant_api.domain.errors import Refused
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from iotistic_tenant_api.domain.documents import Parsed
 
 __all__ = ["DataKeyError", "SecretStore", "make_data_key", "read_data_key"]
 
@@ -59,13 +61,15 @@ class SecretStore:
         return b64u_encode(self._key.digest(value.encode(), _place(service_id, name)))
 
     def protect(
-        self, uuid: str, spec: Spec, held: Mapping[str, Mapping[str, str]]
-    ) -> tuple[dict[str, Any], Stored]:
+        self, uuid: str, wanted: Parsed, held: Mapping[str, Mapping[str, str]]
+    ) -> tuple[Mapping[str, Any], Stored]:
         """Return the normalized spec with HMACs for secrets, and those encrypted for storage.
 
         A secret given as its HMAC keeps what is `held`; 422 when nothing held has that HMAC.
         """
         stored: Stored = {}
+        if not wanted.secret:
+            return wanted.normal, stored
 
         def change(service_id: str, name: str, secret: Secret) -> Secret:
             place = _place(uuid, service_id, name)
@@ -78,7 +82,7 @@ class SecretStore:
             stored.setdefault(service_id, {})[name] = text
             return Secret(hmac=digest)
 
-        return normalized(map_secrets(spec, change)), stored
+        return normalized(map_secrets(wanted.spec, change)), stored
 
     def seal(
         self,
@@ -100,7 +104,7 @@ class SecretStore:
                 ciphertext=b64u_encode(sealed.ciphertext),
             )
 
-        return {"config": {}, **encode(map_secrets(spec, change))}
+        return normalized(map_secrets(spec, change))
 
     def _open(self, uuid: str, service_id: str, name: str, stored: str) -> bytes:
         return self._key.decrypt(b64u_decode(stored), _place(uuid, service_id, name))

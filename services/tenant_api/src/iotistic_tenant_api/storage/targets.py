@@ -60,41 +60,46 @@ class PostgresTargets:
         return None if row is None else row[0]
 
     async def put(self, targets: Sequence[Target], *, by: str) -> None:
-        """Store changed targets and their history, and tell the other workers at commit."""
-        uuids = [target.uuid for target in targets]
-        columns: dict[str, object] = {
-            "uuids": uuids,
-            "versions": [target.version for target in targets],
-            "revisions": [target.spec_revision for target in targets],
-            "specs": [json.dumps(target.spec) for target in targets],
-            "overrides": [json.dumps(target.overrides) for target in targets],
-            "secrets": [json.dumps(target.secrets) for target in targets],
-            "expiries": [target.next_expiry for target in targets],
-            "times": [target.changed_at for target in targets],
-            "by": by,
-        }
+        """Store changed targets and their history, and tell the other workers at commit.
+
+        All rows go as one JSON value: an array per column costs ten times as much to write.
+        """
+        rows = json.dumps([_row(target) for target in targets])
         await self._connection.execute(
-            """INSERT INTO device_target_state (device_uuid, version, spec_revision, spec,
-                   overrides, secrets, next_expiry, changed_at)
-               SELECT * FROM unnest(%(uuids)s::uuid[], %(versions)s::bigint[],
-                   %(revisions)s::bigint[], %(specs)s::jsonb[], %(overrides)s::jsonb[],
-                   %(secrets)s::jsonb[], %(expiries)s::timestamptz[], %(times)s::timestamptz[])
-               ON CONFLICT (device_uuid) DO UPDATE SET version = excluded.version,
-                   spec_revision = excluded.spec_revision, spec = excluded.spec,
-                   overrides = excluded.overrides, secrets = excluded.secrets,
-                   next_expiry = excluded.next_expiry, changed_at = excluded.changed_at""",
-            columns,
-        )
-        await self._connection.execute(
-            """INSERT INTO device_target_state_history (device_uuid, version, spec_revision, spec,
+            """WITH changed AS (
+                   SELECT * FROM jsonb_to_recordset(%(rows)s::jsonb) AS changed (
+                       uuid uuid, version bigint, revision bigint, spec jsonb, overrides jsonb,
+                       secrets jsonb, expiry timestamptz, at timestamptz)
+               ), written AS (
+                   INSERT INTO device_target_state (device_uuid, version, spec_revision, spec,
+                       overrides, secrets, next_expiry, changed_at)
+                   SELECT * FROM changed
+                   ON CONFLICT (device_uuid) DO UPDATE SET version = excluded.version,
+                       spec_revision = excluded.spec_revision, spec = excluded.spec,
+                       overrides = excluded.overrides, secrets = excluded.secrets,
+                       next_expiry = excluded.next_expiry, changed_at = excluded.changed_at
+               )
+               INSERT INTO device_target_state_history (device_uuid, version, spec_revision, spec,
                    overrides, changed_at, changed_by)
-               SELECT *, %(by)s FROM unnest(%(uuids)s::uuid[], %(versions)s::bigint[],
-                   %(revisions)s::bigint[], %(specs)s::jsonb[], %(overrides)s::jsonb[],
-                   %(times)s::timestamptz[])
+               SELECT uuid, version, revision, spec, overrides, at, %(by)s FROM changed
                ON CONFLICT (device_uuid, version, spec_revision) DO NOTHING""",
-            columns,
+            {"rows": rows, "by": by},
         )
-        await announce(self._connection, TARGET_CHANGED, uuids)
+        await announce(self._connection, TARGET_CHANGED, [target.uuid for target in targets])
+
+
+def _row(target: Target) -> dict[str, Any]:
+    expiry = target.next_expiry
+    return {
+        "uuid": target.uuid,
+        "version": target.version,
+        "revision": target.spec_revision,
+        "spec": target.spec,
+        "overrides": target.overrides,
+        "secrets": target.secrets,
+        "expiry": None if expiry is None else expiry.isoformat(),
+        "at": target.changed_at.isoformat(),
+    }
 
 
 def _target(row: dict[str, Any]) -> Target:

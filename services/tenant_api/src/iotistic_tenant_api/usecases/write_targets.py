@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from iotistic_contract.errors import ContractError
-from iotistic_tenant_api.domain.documents import spec_of
+from iotistic_tenant_api.domain.documents import parsed
 from iotistic_tenant_api.domain.errors import Refused
 from iotistic_tenant_api.domain.targets import Target, check_revision, override, write
 from iotistic_tenant_api.storage.devices import PostgresDevices
@@ -66,8 +66,8 @@ class WriteTargets:
             raise Refused(404, "not_found", f"no device {one.uuid} is known here")
         check_revision(target, one.revision)
         try:
-            spec = spec_of(one.spec)
-            document, secrets = self._secrets.protect(one.uuid, spec, target.secrets)
+            wanted = parsed(one.spec)
+            document, secrets = self._secrets.protect(one.uuid, wanted, target.secrets)
         except ContractError as error:
             raise error.under(*one.pointer) from None
         return write(target, document, secrets, self._clock.now())
