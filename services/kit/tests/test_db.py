@@ -3,11 +3,17 @@
 import asyncio
 import contextlib
 
+import falcon.testing
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from iotistic_kit.app import ServiceApp
+from iotistic_kit.auth import PUBLIC
 from iotistic_kit.db import Database, DatabaseUnreachableError, Listener
+from iotistic_kit.health import Health
+from iotistic_kit.operation import operation
+from iotistic_kit.testing import running_postgres
 
 pytestmark = pytest.mark.real
 
@@ -155,3 +161,41 @@ async def test_a_silent_network_counts_as_lost(database):
             assert not listener.listening
             relay.silent = False
             assert await heard.next() == "ready"
+
+
+class Notes:
+    def __init__(self, database):
+        self.database = database
+
+    @operation("Ask the database", access=PUBLIC)
+    async def on_get(self, req, resp):
+        async with self.database.connection() as connection:
+            await connection.execute("SELECT 1")
+
+
+@pytest.mark.timeout(40)
+async def test_while_the_database_is_away_answers_are_503_and_then_it_works_again():
+    with running_postgres("127.77.4.8") as server:
+        app = ServiceApp()
+        async with Database(server.conninfo(), timeout=0.2) as database:
+            app.add_route("/notes", Notes(database))
+            Health({"database": database.check}).add_to(app)
+            async with falcon.testing.ASGIConductor(app) as client:
+                assert (await client.get("/notes")).status_code == 200
+                server.stop()
+                answer = await client.get("/notes")
+                assert (answer.status_code, answer.json["code"]) == (503, "unavailable")
+                assert answer.headers["retry-after"] == "2"
+                assert (await client.get("/health/ready")).status_code == 503
+                assert (await client.get("/health/live")).status_code == 200
+                server.start()
+                assert await first_good(client) == 200
+
+
+async def first_good(client):
+    async with asyncio.timeout(15):
+        while True:
+            answer = await client.get("/notes")
+            if answer.status_code == 200:
+                return 200
+            await asyncio.sleep(0.1)

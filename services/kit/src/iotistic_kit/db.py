@@ -40,7 +40,7 @@ class Database:
             min_size=smallest,
             max_size=largest,
             timeout=timeout,
-            reconnect_timeout=30,
+            reconnect_timeout=5,
             check=AsyncConnectionPool.check_connection,
             name=name,
             open=False,

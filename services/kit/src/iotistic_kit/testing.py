@@ -48,13 +48,13 @@ _FASTER = {
 
 @dataclass(slots=True)
 class PostgresServer:
-    """A running server: ``pid`` is the postmaster's guard."""
+    """A server of our own: a test may stop and start it."""
 
     host: str
     port: int
     password: str
     folder: Path
-    process: subprocess.Popen[bytes]
+    _process: subprocess.Popen[bytes] | None = None
     _made: int = 0
     _templates: dict[str, str] = field(default_factory=dict)
 
@@ -63,6 +63,27 @@ class PostgresServer:
         return make_conninfo(
             host=self.host, port=self.port, user="postgres", password=self.password, dbname=name
         )
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        self._process = _start(self.folder, self.host, self.port)
+        until = time.monotonic() + 20
+        while True:
+            try:
+                psycopg.connect(self.conninfo(), connect_timeout=2).close()
+            except psycopg.OperationalError:
+                if time.monotonic() > until or self._process.poll() is not None:
+                    raise
+                time.sleep(0.05)
+            else:
+                return
+
+    def stop(self) -> None:
+        """Stop it at once, as a power cut does to its clients."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)
+            self._process.wait(timeout=20)
+            self._process = None
 
     def create(self, template: str = "template1") -> str:
         """Make a database of its own, a copy of ``template``; return its connection string."""
@@ -91,15 +112,12 @@ def running_postgres(host: str = "127.0.0.1") -> Iterator[PostgresServer]:
     password = secrets.token_urlsafe(12)
     try:
         _initialize(folder, password)
-        port = _free_port(host)
-        process = _start(folder, host, port)
-        server = PostgresServer(host, port, password, folder, process)
+        server = PostgresServer(host, _free_port(host), password, folder)
         try:
-            _wait(server)
+            server.start()
             yield server
         finally:
-            process.send_signal(signal.SIGQUIT)  # at once: the folder goes too
-            process.wait(timeout=20)
+            server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -168,16 +186,3 @@ def _free_port(host: str) -> int:
         probe.bind((host, 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def _wait(server: PostgresServer) -> None:
-    until = time.monotonic() + 20
-    while True:
-        try:
-            psycopg.connect(server.conninfo(), connect_timeout=2).close()
-        except psycopg.OperationalError:
-            if time.monotonic() > until or server.process.poll() is not None:
-                raise
-            time.sleep(0.05)
-        else:
-            return
