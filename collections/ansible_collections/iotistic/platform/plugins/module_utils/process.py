@@ -246,7 +246,6 @@ def await_free(wanted, supervisor):
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind((wanted.host, wanted.port))
-            return
         except OSError as error:
             if time.monotonic() > deadline:
                 holder = _holder(wanted.port)
@@ -255,6 +254,8 @@ def await_free(wanted, supervisor):
                     f"{holder}. Stop what holds it, or give the site other addresses "
                     "(IOTISTIC_NET)."
                 ) from error
+        else:
+            return
         time.sleep(0.2)
 
 

@@ -11,8 +11,8 @@ short_description: Refuse a bad inventory of tenants and devices before anything
 version_added: 0.1.0
 author: The Iotistic founders (@iotistic)
 description:
-  - Reads the variables of all hosts in the groups C(tenants) and C(devices) and fails with a line for
-    each wrong value, which names host, file, line and field.
+  - Reads the variables of all hosts in the groups C(tenants) and C(devices) and fails with a line
+    for each wrong value, which names host, file, line and field.
   - Looks at names and plans of tenants, uuids, addresses, tenants and target states of devices.
 attributes:
   action:

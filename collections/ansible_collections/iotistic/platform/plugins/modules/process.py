@@ -11,10 +11,10 @@ short_description: Keep one process of a site running under the site's superviso
 version_added: 0.1.0
 author: The Iotistic founders (@iotistic)
 description:
-  - Describes a program to the supervisor of a site, starts it, and starts it again when its command,
-    its environment or a configuration file that it reads has changed.
-  - Starts the supervisor first when it does not answer. Each program runs under C(iotistic-guard), so
-    that it ends with the supervisor.
+  - Describes a program to the supervisor of a site, starts it, and starts it again when its
+    command, its environment or a configuration file that it reads has changed.
+  - Starts the supervisor first when it does not answer. Each program runs under C(iotistic-guard),
+    so that it ends with the supervisor.
 options:
   name:
     description: The program's name, unique in the site.
