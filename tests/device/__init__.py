@@ -1,0 +1,1 @@
+"""An agent and a tenant API, without the rest of a site."""
