@@ -90,7 +90,8 @@ class Worker:
                 job = await self._queue.claim(kinds)
                 if job is not None:
                     return job
-                pause = min(pause, await self._queue.seconds_to_next(kinds) or self._poll)
+                seconds = await self._queue.seconds_to_next(kinds)
+                pause = pause if seconds is None else min(pause, seconds)
             except AWAY as exc:
                 _log.warning("queue_away", error=type(exc).__name__)
             await wait(self._ready, max(pause, 0.02))
