@@ -21,6 +21,8 @@ __all__ = ["Narrator", "main"]
 
 LONGEST_LINE = 4000
 LONGEST_OUTPUT = 500
+# How Ansible begins a line about what keeps it from running at all.
+_COMPLAINTS = ("[ERROR]: ", "ERROR! ")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _FAILURES = frozenset({"runner_on_failed", "runner_on_unreachable", "runner_item_on_failed"})
 _TASKS = frozenset({"playbook_on_task_start", "playbook_on_handler_task_start"})
@@ -33,6 +35,7 @@ class Narrator:
     out: TextIO
     done: int = 0
     error: str | None = None
+    complaint: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
     def event(self, event: dict[str, Any]) -> bool:
@@ -51,9 +54,14 @@ class Narrator:
         elif name == "playbook_on_stats":
             self.facts = dict(about.get("artifact_data") or {})
         for line in _COLOURS.sub("", str(event.get("stdout") or "")).splitlines():
-            if line.strip():
-                self.tell({"line": line.rstrip()[:LONGEST_LINE]})
+            self._line(line.rstrip()[:LONGEST_LINE])
         return False
+
+    def _line(self, line: str) -> None:
+        if line.startswith(_COMPLAINTS):
+            self.complaint = line.partition(" ")[2]
+        if line:
+            self.tell({"line": line})
 
     def _kept(self, name: str, about: dict[str, Any]) -> str | None:
         """Return what an item of the failed loop has said: the loop only says that one failed."""
@@ -71,7 +79,9 @@ class Narrator:
         succeeded = status == "successful" and code == 0 and not no_hosts
         if self.facts:
             self.tell({"facts": self.facts})
-        error = None if succeeded else self.error or f"ansible-playbook ended with {code}"
+        error = None if succeeded else self.error or self.complaint
+        if not succeeded and error is None:
+            error = f"ansible-playbook ended with {code}"
         self.tell({"end": {"ok": succeeded, "error": error}})
         return 0 if succeeded else 1
 

@@ -1,5 +1,6 @@
 """The public sign-up and the sessions of those who signed up, on a real database."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -97,6 +98,14 @@ async def test_a_repetition_under_one_key_makes_one_customer(billing):
     assert (other.status_code, other.json["code"]) == (422, "invalid")
     assert await count(billing, "SELECT count(*) FROM customers") == 1
     assert await count(billing, "SELECT count(*) FROM work") == 1
+
+
+async def test_one_key_many_times_at_once_makes_one_customer(billing):
+    answers = await asyncio.gather(*(sign_up(billing, key="k1") for _ in range(4)))
+
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.json["customer"]["id"] for answer in answers}) == 1
+    assert await count(billing, "SELECT count(*) FROM customers") == 1
 
 
 async def test_a_key_is_forgotten_after_a_day_and_a_failed_request_does_not_use_it(billing):

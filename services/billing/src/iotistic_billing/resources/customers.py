@@ -19,6 +19,7 @@ from iotistic_billing.schemas import (
 )
 from iotistic_billing.security import ADMIN, OWN, OWN_PERSON
 from iotistic_billing.usecases.customers import WantedCustomer
+from iotistic_contract.errors import ContractError
 from iotistic_contract.ids import check_external_id
 from iotistic_kit.app import principal_of
 from iotistic_kit.bodies import read_body, read_query
@@ -74,7 +75,7 @@ class CustomersByName:
         """Answer 201 for a new customer, else 200."""
         body = await read_body(req, CustomerBody)
         wanted = WantedCustomer(
-            external_id=check_external_id(external_id),
+            external_id=_checked(external_id),
             company_name=body.company_name,
             plan=body.plan,
             email=body.email,
@@ -153,3 +154,10 @@ class TenantsResource:
         views = [TenantView.of(each, self._base_domain) for each in found]
         page = TenantPage(items=[view for view in views if view], next=following)
         resp.media = page.model_dump(mode="json")
+
+
+def _checked(external_id: str) -> str:
+    try:
+        return check_external_id(external_id)
+    except ContractError as error:
+        raise error.under("external_id") from None
