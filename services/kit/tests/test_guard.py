@@ -324,6 +324,17 @@ def test_what_a_killed_guard_left_is_ended_before_the_next_run(story):
     assert spared.poll() is None
 
 
+def test_what_a_killed_guard_of_the_same_mark_left_is_ended_and_no_others(story):
+    for mark in ("site/billing", "site/billing-2"):
+        guard = story.start("--mark", mark, command=story.daemon(mark.replace("/", "-")))
+        story.pid(mark.replace("/", "-"))
+        guard.kill()
+        guard.wait()
+    assert story.start("--mark", "site/billing", command=["true"]).wait() == 0
+    assert not alive(story.pid("site-billing"))
+    assert alive(story.pid("site-billing-2"))
+
+
 def test_what_is_spared_is_neither_ended_nor_waited_for(story):
     script = f"export SPARED=1\n{story.daemon('spared', then='unset SPARED')[2]}\n"
     script += story.daemon(then="exit 6")[2]

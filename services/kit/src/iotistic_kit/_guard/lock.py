@@ -1,23 +1,19 @@
-"""One run at a time, and none beside the survivors of another one."""
+"""One run at a time."""
 
 import fcntl
 import os
 
 from .kernel import say
 from .options import UsageError
-from .tree import Process, end_all, has_variable, processes
 
-__all__ = ["MARK", "acquire", "mark"]
-
-MARK = "IOTISTIC_GUARD_LOCK"
+__all__ = ["acquire"]
 
 
-def acquire(path: str, spare: str | None) -> int:
+def acquire(path: str) -> int:
     """Return the descriptor of the locked file ``path``; wait, and say so, while it is taken.
 
     The lock lasts as long as the descriptor. When whoever held it removed the file meanwhile, a
-    new one is made and waited for. What a guard that was killed left running is ended first: it
-    is known by the variable ``MARK`` in its environment.
+    new one is made and waited for.
     """
     while True:
         descriptor = _open(path)
@@ -27,13 +23,7 @@ def acquire(path: str, spare: str | None) -> int:
         os.close(descriptor)
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-    end_all(lambda: _survivors(path, spare), 0, lambda: None)
     return descriptor
-
-
-def mark(path: str) -> str:
-    """Return the text by which everything started under the lock ``path`` is known."""
-    return os.path.realpath(path)
 
 
 def _open(path: str) -> int:
@@ -60,23 +50,3 @@ def _still_there(descriptor: int, path: str) -> bool:
     except OSError:
         return False
     return (ours.st_dev, ours.st_ino) == (named.st_dev, named.st_ino)
-
-
-def _survivors(path: str, spare: str | None) -> list[Process]:
-    ours = _lineage()
-    return [
-        process
-        for process in processes()
-        if process.pid not in ours
-        and has_variable(process.pid, f"{MARK}={mark(path)}")
-        and not (spare and has_variable(process.pid, f"{spare}="))
-    ]
-
-
-def _lineage() -> set[int]:
-    parents = {process.pid: process.parent for process in processes()}
-    ours, pid = set(), os.getpid()
-    while pid and pid not in ours:
-        ours.add(pid)
-        pid = parents.get(pid, 0)
-    return ours

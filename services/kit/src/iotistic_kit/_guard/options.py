@@ -14,6 +14,7 @@ usage: iotistic-guard [options] -- COMMAND [ARGUMENT ...]
   --beat-timeout S     ... for so many seconds (40)
   --grace S            seconds between SIGTERM and SIGKILL (10)
   --parent PID         do nothing when this process is already gone
+  --mark TEXT          first end what a killed guard of the same mark has left running
   --spare NAME         leave alone what has the variable NAME in its environment"""
 
 
@@ -32,6 +33,7 @@ class Options(NamedTuple):
     beat_timeout: float = 40.0
     grace: float = 10.0
     parent: int | None = None
+    mark: str | None = None
     spare: str | None = None
 
 
@@ -98,5 +100,6 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "--beat-timeout": _positive,
     "--grace": _positive,
     "--parent": int,
+    "--mark": str,
     "--spare": str,
 }

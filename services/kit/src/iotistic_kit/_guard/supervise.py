@@ -9,6 +9,7 @@ from . import kernel, lock
 from .beat import Beat
 from .kernel import boot_seconds, say
 from .options import Options, UsageError, read_env_file
+from .survivors import end_survivors, marks
 from .tree import descendants, end_all
 
 __all__ = ["BEAT_LOST", "PARENT_GONE", "run"]
@@ -48,7 +49,8 @@ def run(options: Options) -> int:
 def _run(options: Options, parent: int) -> int:
     beat = Beat(options)
     environment = _environment(options)
-    held = lock.acquire(options.lock, options.spare) if options.lock else None
+    held = lock.acquire(options.lock) if options.lock else None
+    end_survivors(options)
     signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
     child = _start(options.command, environment)
     try:
@@ -64,8 +66,7 @@ def _environment(options: Options) -> dict[str, str]:
         environment |= read_env_file(path)
     if options.site is not None:
         environment["IOTISTIC_SITE"] = options.site
-    if options.lock is not None:
-        environment[lock.MARK] = lock.mark(options.lock)
+    environment |= marks(options)
     if options.spare is not None:
         environment.pop(options.spare, None)
     return environment

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from .kernel import boot_seconds
 
-__all__ = ["Process", "descendants", "end_all", "has_variable", "processes", "send"]
+__all__ = ["Process", "descendants", "end_all", "processes", "send", "variable_of"]
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.1
 
@@ -39,20 +39,24 @@ def descendants(root: int, spare: str | None) -> list[Process]:
     waiting = [root]
     while waiting:
         for process in below.get(waiting.pop(), ()):
-            if spare is None or not has_variable(process.pid, f"{spare}="):
+            if spare is None or variable_of(process.pid, spare) is None:
                 found.append(process)
                 waiting.append(process.pid)
     return found
 
 
-def has_variable(pid: int, beginning: str) -> bool:
-    """Tell whether a variable of ``pid``'s environment begins so, as it was at its start."""
+def variable_of(pid: int, name: str) -> str | None:
+    """Return ``pid``'s environment variable ``name`` as it was at its start, None without it."""
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123 -- start-up time
             environment = file.read()
     except OSError:
-        return False
-    return any(item.startswith(beginning.encode()) for item in environment.split(b"\0"))
+        return None
+    for item in environment.split(b"\0"):
+        known, _, value = item.partition(b"=")
+        if known == name.encode():
+            return os.fsdecode(value)
+    return None
 
 
 def send(process: Process, signal_number: int) -> None:
