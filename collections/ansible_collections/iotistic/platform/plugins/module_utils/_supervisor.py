@@ -5,28 +5,38 @@
 
 from __future__ import annotations
 
-import http.client
 import time
-import xmlrpc.client
 from contextlib import suppress
+from http.client import HTTPException
 from typing import Any
 from xml.parsers.expat import ExpatError
+from xmlrpc.client import Fault, ResponseError, dumps, loads
 
 from ._unix import exchange
 
-__all__ = ["running", "stop"]
+__all__ = ["Fault", "call", "running", "stop"]
 
 ALIVE = frozenset({"STARTING", "RUNNING", "BACKOFF", "STOPPING"})
 STOP_SECONDS = 30.0
 PAUSE = 0.1
 
 
+def call(path: str, method: str, *arguments: Any) -> Any:
+    """Return the answer to one XML-RPC call; Fault when it refuses, OSError when nobody answers."""
+    body = dumps(arguments, f"supervisor.{method}").encode()
+    try:
+        _status, text = exchange(path, "POST", "/RPC2", body, "text/xml")
+        return loads(text)[0][0]
+    except (HTTPException, ResponseError, ExpatError) as error:
+        raise ConnectionError(f"no supervisor answers at {path}: {error}") from error
+
+
 def running(path: str) -> dict[str, int]:
     """Return the process id of each program that runs; empty when no supervisor listens."""
-    with suppress(OSError, http.client.HTTPException, xmlrpc.client.Error, ExpatError):
+    with suppress(OSError, Fault):
         return {
             program["name"]: program["pid"]
-            for program in _call(path, "getAllProcessInfo")
+            for program in call(path, "getAllProcessInfo")
             if program["statename"] in ALIVE
         }
     return {}
@@ -36,15 +46,8 @@ def stop(path: str, names: tuple[str, ...]) -> None:
     """Stop programs side by side, and wait; those that the supervisor can't stop stay."""
     one_by_one = False
     for name in names:
-        with suppress(xmlrpc.client.Fault):
-            _call(path, "stopProcess", name, one_by_one)
+        with suppress(Fault):
+            call(path, "stopProcess", name, one_by_one)
     deadline = time.monotonic() + STOP_SECONDS
     while set(running(path)) & set(names) and time.monotonic() < deadline:
         time.sleep(PAUSE)
-
-
-def _call(path: str, method: str, *arguments: Any) -> Any:
-    """Return what the supervisor answers to one XML-RPC call."""
-    body = xmlrpc.client.dumps(arguments, f"supervisor.{method}").encode()
-    _status, text = exchange(path, "POST", "/RPC2", body, "text/xml")
-    return xmlrpc.client.loads(text)[0][0]

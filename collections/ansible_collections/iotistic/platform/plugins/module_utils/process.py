@@ -13,16 +13,11 @@ import shlex
 import socket
 import subprocess
 import time
-import xmlrpc.client
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from . import _supervisor
 from ._contract.planning import process as planning
-
-try:
-    from supervisor.xmlrpc import SupervisorTransport
-except ImportError:  # pragma: no cover - told by the module
-    SupervisorTransport = None
 
 BAD_NAME = 10
 NOT_RUNNING = 70
@@ -133,11 +128,9 @@ class Supervisor:
     def __init__(self, site):
         self._site = site
 
-    @property
-    def _rpc(self):
-        """A connection of its own for each call: a failed one is of no more use."""
-        transport = SupervisorTransport(None, None, f"unix://{self._site.socket}")
-        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+    def _ask(self, method, *arguments):
+        """Return the supervisor's answer to one call."""
+        return _supervisor.call(str(self._site.socket), method, *arguments)
 
     def read(self, process):
         """Return what is there now."""
@@ -173,8 +166,8 @@ class Supervisor:
                 self._start()
             case planning.Replace(name=name):
                 self._forget(name)
-                self._rpc.reloadConfig()
-                self._rpc.addProcessGroup(name)
+                self._ask("reloadConfig")
+                self._ask("addProcessGroup", name)
             case planning.Stop(name=name):
                 self._forget(name)
 
@@ -192,23 +185,23 @@ class Supervisor:
 
     def _answers(self):
         try:
-            return self._rpc.getState()["statename"] == "RUNNING"
-        except (OSError, xmlrpc.client.Error, xmlrpc.client.ProtocolError):
+            return self._ask("getState")["statename"] == "RUNNING"
+        except (OSError, _supervisor.Fault):
             return False
 
     def _info(self, name):
         try:
-            return self._rpc.getProcessInfo(name)
-        except xmlrpc.client.Fault as fault:
+            return self._ask("getProcessInfo", name)
+        except _supervisor.Fault as fault:
             if fault.faultCode == BAD_NAME:
                 return None
             raise ProcessError(f"the supervisor refuses: {fault.faultString}") from fault
 
     def _forget(self, name):
-        with contextlib.suppress(xmlrpc.client.Fault):
-            self._rpc.stopProcessGroup(name)
-        with contextlib.suppress(xmlrpc.client.Fault):
-            self._rpc.removeProcessGroup(name)
+        with contextlib.suppress(_supervisor.Fault):
+            self._ask("stopProcessGroup", name)
+        with contextlib.suppress(_supervisor.Fault):
+            self._ask("removeProcessGroup", name)
 
     def _start(self):
         site = self._site

@@ -81,7 +81,7 @@ attributes:
     description: Shows state and configuration hash before and after.
     support: full
 requirements:
-  - supervisor
+  - supervisor (the program)
 """
 
 EXAMPLES = r"""
@@ -121,7 +121,7 @@ process:
 
 from pathlib import Path
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils import process as adapter
 from ..module_utils._contract.planning.process import plan
@@ -181,8 +181,6 @@ def main():
         required_if=[("state", "present", ("command",))],
         required_together=[("host", "port")],
     )
-    if adapter.SupervisorTransport is None:
-        module.fail_json(msg=missing_required_lib("supervisor"))
     wanted = wanted_from(module.params)
     site = site_from(module.params)
     supervisor = adapter.Supervisor(site)

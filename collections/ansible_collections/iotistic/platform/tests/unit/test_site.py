@@ -192,7 +192,7 @@ def supervised(site, **programs):
         )
     )
     process = site.start(str(supervisord), "-c", str(configuration))
-    _wait_until(lambda: set(_programs(site)) == set(programs))
+    _wait_until(lambda: set(_programs(site)) == set(programs) and _has_forked(site, programs))
     return process
 
 
@@ -231,6 +231,12 @@ def test_the_supervisor_goes_before_what_it_would_start_again(run, site):
 
 def _programs(site):
     return _supervisor.running(str(site.run / "supervisor.sock"))
+
+
+def _has_forked(site, programs):
+    """Whether each program is more than a copy of the supervisor by now."""
+    found = _processes.site_processes(site.id)
+    return len([each for each in found if not _processes.is_supervisor(each)]) == len(programs)
 
 
 def _wait_until(condition):
