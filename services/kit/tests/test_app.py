@@ -3,9 +3,12 @@
 import gzip
 import json
 import re
+from urllib.parse import quote
 
 import falcon.testing
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
 from iotistic_contract.report import Report
@@ -179,6 +182,32 @@ def test_bodies(client, body, headers, status, code):
     answer = client.simulate_post("/things", body=body, headers=as_("admin") | headers)
     assert (answer.status_code, answer.json.get("code")) == (status, code)
     assert "secret-detail" not in answer.text
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["name", "size"]), inner),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(body=st.binary() | JSON.map(lambda value: json.dumps(value).encode()), packed=st.booleans())
+def test_no_body_is_answered_with_a_fault_of_ours(client, body, packed):
+    headers = as_("admin") | ({"Content-Encoding": "gzip"} if packed else {})
+    sent = gzip.compress(body) if packed else body
+    answer = client.simulate_post("/things", body=sent, headers=headers)
+    assert answer.status_code in {201, 400, 413, 422}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(segment=st.text(min_size=1), query=st.text())
+def test_no_path_or_query_is_answered_with_a_fault_of_ours(client, segment, query):
+    path = f"/device/{quote(segment, safe='', errors='replace')}/state"
+    text = quote(query, errors="replace")
+    answer = client.simulate_get(path, headers=as_("device-1"))
+    assert answer.status_code in {403, 404} or segment == "one"
+    assert client.simulate_get("/search", query_string=f"text={text}").status_code in {200, 422}
+    assert client.simulate_get("/search", query_string=text).status_code in {200, 422}
 
 
 def test_a_wrong_body_is_answered_with_pointers(client):
