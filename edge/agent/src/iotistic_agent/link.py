@@ -5,7 +5,6 @@ from iotistic_agent.logs import Component, log
 __all__ = ["Link"]
 
 DEGRADED_AFTER, OFFLINE_AFTER = 2, 3
-LAN_INTERVAL, METERED_INTERVAL = 900.0, 21_600.0
 
 
 class Link:
@@ -33,8 +32,3 @@ class Link:
         if state != self.state:
             self.state = state
             log(Component.SYNC).info(f"connection_{state}", extra={"reason": why} if why else {})
-
-
-def profile_interval(profile: str | None) -> float:
-    """Return the seconds between polls while the broker tells of changes."""
-    return METERED_INTERVAL if profile == "metered" else LAN_INTERVAL

@@ -6,7 +6,7 @@ import sys
 from datetime import UTC, datetime
 from enum import StrEnum
 
-__all__ = ["Component", "configure", "log"]
+__all__ = ["Component", "configure", "log", "set_level"]
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
 
@@ -34,7 +34,12 @@ def configure(level: str) -> None:
     root = logging.getLogger("iotistic_agent")
     root.handlers[:] = [handler]
     root.propagate = False
-    root.setLevel(level.upper())
+    set_level(level)
+
+
+def set_level(level: str) -> None:
+    """Write from ``level`` on, from now on."""
+    logging.getLogger("iotistic_agent").setLevel(level.upper())
 
 
 class _JsonLines(logging.Formatter):

@@ -4,22 +4,24 @@ import asyncio
 import random
 import signal
 import uuid
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from iotistic_agent.adapters.broker import Broker
+from iotistic_agent.adapters.broker import Broker, Hears
 from iotistic_agent.adapters.cloud import Cloud, Pace, verified_by
 from iotistic_agent.adapters.engine import DockerEngine
 from iotistic_agent.adapters.host import local_ip, mac_address, os_version
 from iotistic_agent.adapters.keys import DeviceKeys, device_keys
 from iotistic_agent.adapters.store import Store
-from iotistic_agent.faults import SettingsRefused
+from iotistic_agent.configuration import Configuration, configuration
+from iotistic_agent.faults import SettingsRefused, StoreFault
 from iotistic_agent.link import Link
-from iotistic_agent.logs import Component, log
+from iotistic_agent.logs import Component, log, set_level
 from iotistic_agent.loops.broker import hold_broker, on_loop
 from iotistic_agent.loops.guard import guarded
 from iotistic_agent.loops.online import online
@@ -36,11 +38,11 @@ from iotistic_agent.settings import Settings
 from iotistic_agent.signals import Bell, Board
 from iotistic_agent.workshop import Pulls, Workshop
 from iotistic_contract.planning.container_body import Device
+from iotistic_pki.files import exclusive
 
 __all__ = ["run"]
 
 AGENT_VERSION = version("iotistic-agent")
-RECONCILE_SECONDS = 30.0
 _chance = random.SystemRandom().random
 
 
@@ -50,17 +52,31 @@ def _now() -> datetime:
 
 async def run(settings: Settings) -> None:
     """Run the agent until SIGTERM or SIGINT."""
-    settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    store = Store.open(settings.state_dir / "device.sqlite", _now)
+    with _alone(settings.state_dir):
+        store = Store.open(settings.state_dir / "device.sqlite", _now)
+        try:
+            agent = Agent(settings, store)
+            task = asyncio.create_task(agent.run())
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+            with suppress(asyncio.CancelledError):
+                await task
+        finally:
+            store.close()
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder of state; StoreFault when another agent does, or it can't be made."""
     try:
-        agent = Agent(settings, store)
-        task = asyncio.create_task(agent.run())
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-        with suppress(asyncio.CancelledError):
-            await task
-    finally:
-        store.close()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as exc:
+        raise StoreFault(f"can't keep state in {folder}: {exc.strerror}") from None
+    try:
+        with exclusive(folder / "lock", wait=False):
+            yield
+    except BlockingIOError:
+        raise StoreFault(f"another agent works in {folder}") from None
 
 
 def _begin(group: asyncio.TaskGroup, name: str, loop: Callable[[], Awaitable[None]]) -> None:
@@ -113,7 +129,11 @@ class Agent:
             begin(
                 "reconcile",
                 lambda: reconcile(
-                    workshop, retries, self._reconcile, self._board, RECONCILE_SECONDS
+                    workshop,
+                    retries,
+                    self._reconcile,
+                    self._board,
+                    lambda: self._configured().reconcile_ms / 1000,
                 ),
             )
             begin("watch", lambda: watch(engine, self._reconcile, _chance))
@@ -141,36 +161,60 @@ class Agent:
         polling = Cloud(registration.endpoint, context, headers, pace)
         reporting = Cloud(registration.endpoint, context, headers, pace)
         loop = asyncio.get_running_loop()
-        broker = Broker(
-            registration,
-            self._keys.tls_file,
-            on_subscribed=on_loop(self._link, self._poll, subscribed=True),
-            on_lost=on_loop(self._link, self._poll, subscribed=False),
-            on_update=lambda: _ring(loop, self._poll),
-        )
+        brokers: list[Broker] = []
+
+        def broker(modern: bool, too_modern: Callable[[], None]) -> Broker:  # noqa: FBT001
+            hears = Hears(
+                subscribed=on_loop(self._link, self._poll, subscribed=True),
+                lost=on_loop(self._link, self._poll, subscribed=False),
+                update=lambda: _ring(loop, self._poll),
+                too_modern=too_modern,
+            )
+            brokers[:] = [Broker(registration, self._keys.tls_file, hears, modern=modern)]
+            return brokers[0]
+
+        def copy(body: Mapping[str, object]) -> None:
+            for each in brokers:
+                each.publish_state(body)
+
         try:
             async with asyncio.TaskGroup() as group:
                 begin = partial(_begin, group)
                 begin("poll", lambda: self._polling(polling, registration))
-                begin("report", lambda: self._reporting(reporting, registration, broker))
+                begin("report", lambda: self._reporting(reporting, registration, copy))
                 begin("broker", lambda: hold_broker(broker))
         finally:
             polling.close()
             reporting.close()
+
+    def _configured(self) -> Configuration:
+        """Return what holds now, and let the log's level follow."""
+        configured = configuration(self._store.target(), self._settings)
+        set_level(configured.log_level)
+        return configured
+
+    def _poll_interval(self) -> int:
+        asked = self._store.poll_interval()
+        return poll_interval(asked, self._configured(), subscribed=self._link.subscribed)
 
     async def _polling(self, cloud: Cloud, registration: Registration) -> None:
         await poll(
             cloud=cloud,
             path=urlsplit(registration.target_state_url).path,
             store=self._store,
-            own_interval_ms=self._settings.poll_interval_ms,
+            interval_ms=self._poll_interval,
             link=self._link,
             bell=self._poll,
             reconcile=self._reconcile,
             random=_chance,
         )
 
-    async def _reporting(self, cloud: Cloud, registration: Registration, broker: Broker) -> None:
+    async def _reporting(
+        self,
+        cloud: Cloud,
+        registration: Registration,
+        copy: Callable[[Mapping[str, object]], None],
+    ) -> None:
         constant = {
             "agentVersion": AGENT_VERSION,
             "osVersion": os_version(),
@@ -181,17 +225,17 @@ class Agent:
             situation = self._board.situation
             if situation is None:
                 return None
-            interval = poll_interval(self._store, self._settings.poll_interval_ms, self._link)
-            return sections_of(situation, {**constant, "pollIntervalMs": interval})
+            told = {"pollIntervalMs": self._poll_interval(), **constant}
+            return sections_of(situation, told)
 
         await report(
             cloud=cloud,
             store=self._store,
             sections=sections,
-            copy=broker.publish_state,
+            copy=copy,
             link=self._link,
             bell=self._report,
-            interval=self._settings.report_interval_ms / 1000,
+            interval=lambda: self._configured().report_ms / 1000,
             now=_now,
             random=_chance,
             new_stream=lambda: uuid.uuid4().hex,

@@ -25,7 +25,6 @@ class Settings:
     engine_socket: Path
     policy_file: Path
     provisioning: ProvisioningString | None = field(default=None, repr=False)
-    api_endpoint: str | None = None
     ca_file: Path | None = None
     device_uuid: str | None = None
     device_name: str | None = None
@@ -41,12 +40,13 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
     """Return the settings; SettingsRefused names the variable that is wrong."""
     given = os.environ if environment is None else environment  # noqa: TID251 -- this is the place
     words = {name: text.strip() for name, text in given.items() if text.strip()}
+    string = _provisioning(words)
+    _check_endpoint(words, string)
     return Settings(
         state_dir=Path(words.get("STATE_DIR", "/var/lib/iotistic")),
         engine_socket=_socket(words.get("DOCKER_HOST", "unix:///var/run/docker.sock")),
         policy_file=Path(words.get("POLICY_FILE", "/etc/iotistic/policy.json")),
-        provisioning=_provisioning(words),
-        api_endpoint=words.get("CLOUD_API_ENDPOINT") or words.get("CLOUD_API_URL"),
+        provisioning=string,
         ca_file=Path(words["CA_FILE"]) if "CA_FILE" in words else None,
         device_uuid=_uuid(words.get("DEVICE_UUID")),
         device_name=words.get("DEVICE_NAME"),
@@ -85,6 +85,16 @@ def _provisioning(words: Mapping[str, str]) -> ProvisioningString | None:
         return ProvisioningString.parse(text)
     except ContractError as exc:
         raise SettingsRefused(f"{name}: {exc}") from None
+
+
+def _check_endpoint(words: Mapping[str, str], string: ProvisioningString | None) -> None:
+    """Refuse an endpoint that isn't the string's: the string wins, and nobody shall wonder."""
+    endpoint = words.get("CLOUD_API_ENDPOINT") or words.get("CLOUD_API_URL")
+    if endpoint and string and endpoint.rstrip("/").removesuffix(":443") != string.origin:
+        raise SettingsRefused(
+            f"CLOUD_API_ENDPOINT {endpoint} isn't {string.origin} of the provisioning string;"
+            " leave it out"
+        )
 
 
 def _uuid(text: str | None) -> str | None:

@@ -3,6 +3,7 @@
 import json
 import ssl
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,21 @@ from iotistic_agent.registration import Registration
 from iotistic_contract.topics import MAX_PAYLOAD
 from iotistic_pki.files import write_atomic
 
-__all__ = ["Broker"]
+__all__ = ["Broker", "Hears"]
 
 SESSION_SECONDS = 7 * 86_400
 LONGEST_RECONNECT = 60
 UNSUPPORTED_VERSION = 132
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hears:
+    """Who is called, from the connection's own thread."""
+
+    subscribed: Callable[[], object]
+    lost: Callable[[], object]
+    update: Callable[[], object]
+    too_modern: Callable[[], object]
 
 
 class Broker:
@@ -34,18 +45,18 @@ class Broker:
         self,
         registration: Registration,
         key_file: Path,
-        on_subscribed: Callable[[], None],
-        on_lost: Callable[[], None],
-        on_update: Callable[[], None],
+        hears: Hears,
+        *,
+        modern: bool = True,
     ) -> None:
         self._registration = registration
         self._config = registration.mqtt.broker_config
         self._topics = registration.mqtt.topics
         self._key_file = key_file
-        self._on_subscribed = on_subscribed
-        self._on_lost = on_lost
-        self._on_update = on_update
-        self._client = self._made(MQTTProtocolVersion.MQTTv5)
+        self._hears = hears
+        self._client = self._made(
+            MQTTProtocolVersion.MQTTv5 if modern else MQTTProtocolVersion.MQTTv311
+        )
 
     def start(self) -> None:
         """Connect, and again whenever the connection is lost, until ``stop``."""
@@ -116,6 +127,8 @@ class Broker:
         reason = parts[2]
         if reason.is_failure:
             log(Component.MQTT).warning("broker_refused", extra={"reason": str(reason)})
+            if reason.value == UNSUPPORTED_VERSION:
+                self._hears.too_modern()
             return
         log(Component.MQTT).info("broker_connected")
         client.publish(self._topics["status"], b'{"online": true}', qos=1, retain=True)
@@ -126,13 +139,13 @@ class Broker:
         if any(reason.is_failure for reason in reasons):
             log(Component.MQTT).warning("subscription_refused")
             return
-        self._on_subscribed()
+        self._hears.subscribed()
 
     def _lost(self, _client: mqtt.Client, *parts: Any) -> None:
         log(Component.MQTT).info("broker_lost", extra={"reason": str(parts[2])})
-        self._on_lost()
+        self._hears.lost()
 
     def _received(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
         """Take any message on ``update`` for "poll now"; its content is ignored."""
         if message.topic == self._topics["update"]:
-            self._on_update()
+            self._hears.update()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from iotistic_agent.adapters.broker import Broker
 from iotistic_agent.link import Link
@@ -10,13 +11,21 @@ from iotistic_agent.signals import Bell
 __all__ = ["hold_broker", "on_loop"]
 
 
-async def hold_broker(broker: Broker) -> None:
-    """Keep ``broker`` connected until cancelled."""
-    broker.start()
-    try:
-        await asyncio.Event().wait()
-    finally:
-        await asyncio.to_thread(broker.stop)
+async def hold_broker(make: Callable[[bool, Callable[[], None]], Broker]) -> None:
+    """Keep a broker's connection until cancelled.
+
+    ``make(modern, on_too_modern)`` gives it with MQTT 5, or 3.1.1 once the broker refused 5.
+    """
+    modern, loop = True, asyncio.get_running_loop()
+    while True:
+        refused = asyncio.Event()
+        broker = make(modern, partial(_call, loop, refused.set))
+        broker.start()
+        try:
+            await refused.wait()
+        finally:
+            await asyncio.to_thread(broker.stop)
+        modern = False
 
 
 def on_loop(link: Link, poll: Bell, *, subscribed: bool) -> Callable[[], None]:
@@ -24,14 +33,14 @@ def on_loop(link: Link, poll: Bell, *, subscribed: bool) -> Callable[[], None]:
 
     Either way a poll follows: changes may have been missed, and the interval is another one.
     """
-    loop = asyncio.get_running_loop()
 
     def change() -> None:
         link.subscribed = subscribed
         poll.ring()
 
-    return lambda: None if loop.is_closed() else _call(loop, change)
+    return partial(_call, asyncio.get_running_loop(), change)
 
 
 def _call(loop: asyncio.AbstractEventLoop, what: Callable[[], None]) -> None:
-    loop.call_soon_threadsafe(what)
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(what)

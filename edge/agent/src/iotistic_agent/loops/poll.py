@@ -6,8 +6,9 @@ from collections.abc import Callable
 from iotistic_agent.adapters.cloud import Answer, Cloud
 from iotistic_agent.adapters.store import Store, StoredTarget
 from iotistic_agent.backoff import CLOUD
+from iotistic_agent.configuration import Configuration
 from iotistic_agent.faults import CloudUnavailable, Refused, Unauthorized
-from iotistic_agent.link import Link, profile_interval
+from iotistic_agent.link import Link
 from iotistic_agent.logs import Component, log
 from iotistic_agent.signals import Bell
 from iotistic_contract.device_target import read_target
@@ -15,15 +16,13 @@ from iotistic_contract.errors import ContractError
 
 __all__ = ["poll", "poll_interval", "taken"]
 
-DEFAULT_INTERVAL_MS = 30_000
-
 
 async def poll(  # noqa: PLR0913 -- what it uses
     *,
     cloud: Cloud,
     path: str,
     store: Store,
-    own_interval_ms: int | None,
+    interval_ms: Callable[[], int],
     link: Link,
     bell: Bell,
     reconcile: Bell,
@@ -54,7 +53,7 @@ async def poll(  # noqa: PLR0913 -- what it uses
             continue
         backoff = backoff.reset()
         link.succeeded()
-        await bell.wait(poll_interval(store, own_interval_ms, link) / 1000)
+        await bell.wait(interval_ms() / 1000)
 
 
 def taken(store: Store, answer: Answer) -> bool:
@@ -89,17 +88,10 @@ def taken(store: Store, answer: Answer) -> bool:
     return True
 
 
-def poll_interval(store: Store, own_interval_ms: int | None, link: Link) -> int:
-    """Return the milliseconds to the next poll: header, config, environment, default, link."""
-    stored = store.target()
-    config = (stored.document.get("config") or {}) if stored else {}
-    settings = config.get("settings") or {} if isinstance(config, dict) else {}
-    wanted = settings.get("pollIntervalMs") if isinstance(settings, dict) else None
-    own = wanted if type(wanted) is int else own_interval_ms or DEFAULT_INTERVAL_MS
-    interval = max(store.poll_interval(), own)
-    if link.subscribed:
-        interval = max(interval, int(profile_interval(config.get("linkProfile")) * 1000))
-    return interval
+def poll_interval(asked_ms: int, configured: Configuration, *, subscribed: bool) -> int:
+    """Return the milliseconds to the next poll; ``asked_ms`` is the server's header."""
+    interval = max(asked_ms, configured.poll_ms)
+    return max(interval, configured.linked_poll_ms) if subscribed else interval
 
 
 def _failed(etag: str, document: object, why: str) -> StoredTarget:

@@ -1,5 +1,7 @@
 """Observe, plan, do the first step, observe again."""
 
+from collections.abc import Callable
+
 from iotistic_agent.logs import Component, log
 from iotistic_agent.retries import Retries
 from iotistic_agent.signals import Bell, Board, Situation
@@ -12,12 +14,12 @@ AFTER_A_FAULT = 2.0
 
 
 async def reconcile(
-    workshop: Workshop, retries: Retries, bell: Bell, board: Board, interval: float
+    workshop: Workshop, retries: Retries, bell: Bell, board: Board, interval: Callable[[], float]
 ) -> None:
     """Keep the containers as the stored target says.
 
     Woken by ``bell`` (a target came, the engine told something), by the next try of what failed,
-    and every ``interval`` seconds.
+    and every ``interval()`` seconds.
     """
     while True:
         situation = await workshop.look()
@@ -34,7 +36,7 @@ async def reconcile(
             )
             await bell.wait(AFTER_A_FAULT)
             continue
-        await bell.wait(min(interval, retries.next_in() or interval))
+        await bell.wait(min(interval(), retries.next_in() or interval()))
 
 
 def applied(situation: Situation) -> bool:

@@ -29,7 +29,7 @@ async def report(  # noqa: PLR0913 -- what it uses
     copy: Callable[[Mapping[str, object]], None],
     link: Link,
     bell: Bell,
-    interval: float,
+    interval: Callable[[], float],
     now: Callable[[], datetime],
     random: Callable[[], float],
     new_stream: Callable[[], str],
@@ -45,7 +45,7 @@ async def report(  # noqa: PLR0913 -- what it uses
         current = sections()
         changed = {} if current is None else changed_sections(acknowledged, current)
         if current is None or not changed:
-            await bell.wait(interval)
+            await bell.wait(interval())
             continue
         sequence += 1
         mark = {"schema": 1, "stream": stream, "epoch": epoch, "sequence": sequence}

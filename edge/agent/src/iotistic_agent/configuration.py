@@ -1,0 +1,44 @@
+"""What the target says about the agent itself."""
+
+from dataclasses import dataclass
+
+from iotistic_agent.adapters.store import StoredTarget
+from iotistic_agent.settings import Settings
+from iotistic_contract.device_target import read_target
+from iotistic_contract.target_state import DeviceConfig
+
+__all__ = ["DEFAULT_POLL_MS", "Configuration", "configuration"]
+
+DEFAULT_POLL_MS = 30_000
+DEFAULT_RECONCILE_MS = 30_000
+LAN_MS, METERED_MS = 900_000, 21_600_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """Intervals in milliseconds; ``linked_poll_ms`` is the least while the broker tells news."""
+
+    poll_ms: int
+    linked_poll_ms: int
+    report_ms: int
+    reconcile_ms: int
+    log_level: str
+
+
+def configuration(stored: StoredTarget | None, settings: Settings) -> Configuration:
+    """Return the first that is set of: the target's config, the environment, the default."""
+    config = _config(stored)
+    told = config.settings if config else None
+    level = config.logging.level if config and config.logging else None
+    metered = config is not None and config.link_profile == "metered"
+    return Configuration(
+        poll_ms=(told and told.poll_interval_ms) or settings.poll_interval_ms or DEFAULT_POLL_MS,
+        linked_poll_ms=METERED_MS if metered else LAN_MS,
+        report_ms=(told and told.report_interval_ms) or settings.report_interval_ms,
+        reconcile_ms=(told and told.reconcile_interval_ms) or DEFAULT_RECONCILE_MS,
+        log_level=level or settings.log_level,
+    )
+
+
+def _config(stored: StoredTarget | None) -> DeviceConfig | None:
+    return None if stored is None else read_target(stored.document).target.config
