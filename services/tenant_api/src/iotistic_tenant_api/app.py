@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from falcon.asgi import Request, Response
 
 from iotistic_kit.app import ServiceApp
-from iotistic_kit.auth import Authenticator
+from iotistic_kit.auth import Access, Authenticator
 from iotistic_kit.errors import Problem
 from iotistic_kit.health import Health
 from iotistic_kit.metrics import Metrics
@@ -21,6 +22,7 @@ from iotistic_pki.errors import (
     SignerRefused,
     SignerUnavailable,
 )
+from iotistic_tenant_api.resources.access import DEVICE, READ_STATES
 from iotistic_tenant_api.resources.device_side import (
     DeviceCertificateRenewals,
     DeviceCredentials,
@@ -103,6 +105,7 @@ def create_app(
     app.add_route("/openapi.json", Description(app, TITLE, VERSION))
     resources.health.add_to(app)
     resources.metrics.add_to(app)
+    _add_unknown_routes(app)
     app.add_error_handler(PkiFault, _refused)
     check_routes(app)
     return app
@@ -130,6 +133,20 @@ def _add_people_side(app: ServiceApp, resources: Resources) -> None:
     app.add_route(f"{_DEVICES}/{{uuid}}/poll-now", resources.poll_requests)
     app.add_route("/api/v1/target-states", resources.bulk_target_states)
     app.add_route("/api/v1/target-states/query", resources.target_queries)
+
+
+def _add_unknown_routes(app: ServiceApp) -> None:
+    """Below a uuid, what isn't there is said to those only who may be there."""
+
+    def unknown(access: Access) -> Any:  # Falcon types sinks by their keyword arguments
+        async def sink(req: Request, _resp: Response, uuid: str) -> None:
+            await app.admit(req, access, {"uuid": uuid})
+            raise Problem(404, "not_found", "no such route")
+
+        return sink
+
+    app.add_sink(unknown(DEVICE), r"/api/v1/device/(?P<uuid>[^/]+)/")
+    app.add_sink(unknown(READ_STATES), r"/api/v1/devices/(?P<uuid>[^/]+)/")
 
 
 async def _refused(req: Request, resp: Response, fault: PkiFault, _params: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from iotistic_kit.errors import StopError
@@ -10,11 +11,13 @@ from iotistic_pki.wrapping import ProvisioningKeys
 from iotistic_tenant_api.security.data_key import make_data_key
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from pathlib import Path
 
     from iotistic_tenant_api.settings import TenantSettings
 
-__all__ = ["make_missing_keys"]
+__all__ = ["make_missing_keys", "roll_over"]
+
+PROVISIONING_KEY_LIFE = timedelta(days=90)
 
 
 def make_missing_keys(settings: TenantSettings, now: datetime, *, first_run: bool) -> list[str]:
@@ -40,3 +43,12 @@ def make_missing_keys(settings: TenantSettings, now: datetime, *, first_run: boo
         make_data_key(settings.data_key_file)
         made.append(str(settings.data_key_file))
     return made
+
+
+def roll_over(folder: Path, now: datetime) -> bool:
+    """Replace a provisioning key older than 90 days; the one before is good 10 minutes more."""
+    made = datetime.fromtimestamp((folder / "current.pem").stat().st_mtime, UTC)
+    if now - made < PROVISIONING_KEY_LIFE:
+        return False
+    ProvisioningKeys.rotate(folder, now)
+    return True

@@ -85,7 +85,7 @@ class Worker:
         )
         self.last_seen = LastSeen(clock, self.database)
         self.licensing = Licensing(
-            self.database, self.news.license, clock, seeds_of(settings), settings.customer_id
+            self.database, self.news.license, clock, seeds_of(settings), settings
         )
         self.device_keys = DeviceKeys(self.database, self.news.keys, clock)
         self.listener = self.news.listener(self.database.conninfo)

@@ -120,6 +120,10 @@ async def test_a_service_reaches_what_its_scope_says(api: Any, scope: str) -> No
         ("DELETE", "/ca.pem", {}, 405, "method_not_allowed"),
         ("DELETE", "/api/v1/devices", {}, 405, "method_not_allowed"),
         ("DELETE", "/api/v1/device/{uuid}/state", {}, 401, "unauthorized"),
+        ("GET", "/api/v1/device/{uuid}/nothing", {}, 401, "unauthorized"),
+        ("GET", "/api/v1/device/{uuid}/nothing", "device", 404, "not_found"),
+        ("GET", "/api/v1/devices/{uuid}/nothing", {}, 401, "unauthorized"),
+        ("GET", "/api/v1/devices/{uuid}/nothing", "device", 403, "forbidden"),
         ("DELETE", "/api/v1/device/{uuid}/state", "device", 405, "method_not_allowed"),
     ],
 )

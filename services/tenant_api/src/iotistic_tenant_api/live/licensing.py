@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from iotistic_kit.clock import Clock
     from iotistic_kit.db import Database
     from iotistic_tenant_api.live.held import Held
+    from iotistic_tenant_api.settings import TenantSettings
 
 __all__ = ["Licensing"]
 
@@ -33,13 +34,14 @@ class Licensing:
         held: Held[Installed],
         clock: Clock,
         seeds: Seeds,
-        customer_id: str,
+        settings: TenantSettings,
     ) -> None:
         self._database = database
         self._held = held
         self._clock = clock
         self._seeds = seeds
-        self.customer_id = customer_id
+        self.customer_id = settings.customer_id
+        self.upgrade_url = settings.billing_url or settings.public_url
 
     async def installed(self) -> Installed:
         """Return the license in force, from memory while nobody said that it changed."""
@@ -64,7 +66,7 @@ class Licensing:
             highest_seen=installed.seen.highest,
         )
         if not access.allowed:
-            raise _refusal(access)
+            raise self._refusal(access)
 
     async def max_devices(self) -> int | None:
         """Return how many devices may be registered, in whatever state the license is.
@@ -82,7 +84,8 @@ class Licensing:
                 connection, self._seeds, self.customer_id, self._clock.now()
             )
 
-
-def _refusal(access: Access) -> Refused:
-    facts = {name: value for name, value in access.members().items() if name != "code"}
-    return Refused(access.status, str(access.code), access.detail, **facts)
+    def _refusal(self, access: Access) -> Refused:
+        facts = access.members()
+        if access.status == 403:
+            facts["upgrade"] = self.upgrade_url
+        return Refused(access.status, str(access.code), access.detail, **facts)

@@ -48,7 +48,7 @@ class Licenses:
         """Answer state, plan, limits and how much of them is used."""
         installed = await self._licensing.installed()
         status = await self._licensing.status()
-        async with self._database.transaction() as connection:
+        async with self._database.connection() as connection:
             used = await PostgresDevices(connection).count_registered()
         resp.media = LicenseView(
             state=str(status.state),

@@ -15,6 +15,7 @@ from iotistic_kit.db import Database, Listener
 from iotistic_kit.errors import StopError
 from iotistic_pki.errors import PkiFault
 from iotistic_pki.signer_client import SignerClient
+from iotistic_tenant_api.keys import roll_over
 from iotistic_tenant_api.scheduling.broker import Broker
 from iotistic_tenant_api.scheduling.license import RenewLicense
 from iotistic_tenant_api.scheduling.tasks import (
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Scheduler", "housekeeping", "schedule"]
 
+HOUSEKEEPING_SECONDS = 6 * 3600
 LOCK = 0x746E7463  # "tntc"
 _log = structlog.get_logger("iotistic_tenant_api.scheduler")
 
@@ -58,11 +60,8 @@ async def schedule(settings: TenantSettings) -> None:
 
 async def housekeeping(settings: TenantSettings, clock: Clock) -> int:
     """Return how many rows were removed."""
-    async with (
-        Database(settings.conninfo, name="tenant-housekeeping") as database,
-        database.transaction() as connection,
-    ):
-        return await forget(connection, clock.now())
+    async with Database(settings.conninfo, name="tenant-housekeeping") as database:
+        return await _keep_house(settings, database, clock)
 
 
 class Scheduler:
@@ -70,6 +69,7 @@ class Scheduler:
 
     def __init__(self, settings: TenantSettings, clock: Clock) -> None:
         self._settings = settings
+        self._clock = clock
         self.database = Database(settings.conninfo, name="tenant-scheduler", largest=5)
         self._broker = _broker(settings)
         certificates = DeviceCertificates(SignerClient(settings.signer_socket))
@@ -81,7 +81,7 @@ class Scheduler:
         self._heartbeat = Heartbeat(self.database, clock)
         seeds = Seeds.of(settings)
         self._renew = None if seeds is None else RenewLicense(self.database, seeds, settings, clock)
-        self._targets, self._devices = asyncio.Event(), asyncio.Event()
+        self._targets, self._overrides, self._devices = (asyncio.Event() for _ in range(3))
 
     async def run(self) -> None:
         """Wait for the lock, work while its connection lives, begin again."""
@@ -114,17 +114,22 @@ class Scheduler:
                 group.create_task(_forever("end_overrides", self._override_round))
                 group.create_task(_forever("revoke", self._revoke_round))
                 group.create_task(_forever("renew_license", self._license_round))
+                group.create_task(_forever("housekeeping", self._housekeeping_round))
         except* psycopg.OperationalError as lost:
             raise lost.exceptions[0] from None
         finally:
             self._broker.stop()
 
     async def _heard(self, channel: str, _payload: str) -> None:
-        (self._targets if channel == TARGET_CHANGED else self._devices).set()
+        if channel == DEVICE_CHANGED:
+            self._devices.set()
+        else:
+            self._targets.set()
+            self._overrides.set()
 
     async def _wake_all(self) -> None:
-        self._targets.set()
-        self._devices.set()
+        for event in (self._targets, self._overrides, self._devices):
+            event.set()
 
     async def _heartbeat_round(self) -> None:
         await self._heartbeat()
@@ -137,18 +142,30 @@ class Scheduler:
     async def _override_round(self) -> None:
         until_next = await self._end_overrides()
         longest = 60.0 if until_next is None else min(60.0, until_next.total_seconds())
-        await asyncio.sleep(max(0.05, min(longest, 1.0)))
+        await _woken(self._overrides, max(0.05, longest))
 
     async def _revoke_round(self) -> None:
         await _woken(self._devices, 10.0)
         await asyncio.sleep(0.5)  # gathers what comes together: one SIGHUP for all
         if not await self._revoke():
+            await asyncio.sleep(2)
             self._devices.set()
 
     async def _license_round(self) -> None:
         if self._renew is not None:
             await self._renew()
         await asyncio.sleep(self._settings.license_check_interval_s)
+
+    async def _housekeeping_round(self) -> None:
+        removed = await _keep_house(self._settings, self.database, self._clock)
+        _log.info("house_kept", removed=removed)
+        await asyncio.sleep(HOUSEKEEPING_SECONDS)
+
+
+async def _keep_house(settings: TenantSettings, database: Database, clock: Clock) -> int:
+    await asyncio.to_thread(roll_over, settings.provisioning_keys_dir, clock.now())
+    async with database.transaction() as connection:
+        return await forget(connection, clock.now())
 
 
 async def _hold(lock: psycopg.AsyncConnection[object]) -> None:

@@ -42,9 +42,12 @@ class PostgresDevices:
             )
             return await cursor.fetchone()
 
-    async def count_registered(self) -> int:
-        """Return how many of the plan's devices are used, and keep others from counting."""
+    async def lock_plan(self) -> None:
+        """Keep other registrations from counting until the transaction ends."""
         await self._connection.execute("SELECT pg_advisory_xact_lock(hashtext('plan devices'))")
+
+    async def count_registered(self) -> int:
+        """Return how many of the plan's devices are used."""
         cursor = await self._connection.execute(
             """SELECT count(*) FROM devices
                WHERE registered_at IS NOT NULL AND deleted_at IS NULL"""

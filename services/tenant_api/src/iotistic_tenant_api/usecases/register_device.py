@@ -137,6 +137,7 @@ class RegisterDevice:
         key = await keys.get(applicant.key.id) or applicant.key
         admission = admit(applicant.uuid, applicant.public_key, device=device, key=key, now=now)
         if admission.counts:
+            await devices.lock_plan()
             check_plan(limit, await devices.count_registered())
         if admission.takes_place:
             await keys.take_place(key, applicant.uuid, applicant.public_key, now)
@@ -157,13 +158,19 @@ class RegisterDevice:
             sealing_key=b64u_decode(payload.device_sealing_key, 32),
             key_id=api_key.id,
             key_hash=api_key.hash,
-            name=payload.device_name or applicant.uuid,
+            name=_shown(payload.device_name) or applicant.uuid,
             fleet=admission.fleet,
             facts={
-                "device_type": payload.device_type,
+                "device_type": _shown(payload.device_type),
                 "mac_address": payload.mac_address,
-                "os_version": payload.os_version,
-                "agent_version": payload.agent_version,
+                "os_version": _shown(payload.os_version),
+                "agent_version": _shown(payload.agent_version),
             },
             at=self.clock.now(),
         )
+
+
+def _shown(text: str | None) -> str | None:
+    """Return what a device says of itself, fit to be shown: printable, at most 128 characters."""
+    kept = "".join(character for character in text or "" if character.isprintable())
+    return kept.strip()[:128] or None

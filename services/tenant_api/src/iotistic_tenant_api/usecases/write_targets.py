@@ -49,11 +49,10 @@ class WriteTargets:
         """Return the targets after the write, in the order of `writes`."""
         _check_unique(writes)
         await self._licensing.require()
-        limit = await self._licensing.max_devices()
         async with self._database.transaction() as connection:
             targets = PostgresTargets(connection)
             held = await targets.get([write.uuid for write in writes], lock=True)
-            await _check_plan(connection, limit, held)
+            await _check_plan(connection, self._licensing, held)
             written = [self._written(one, held.get(one.uuid)) for one in writes]
             changed = [target for target in written if target is not held[target.uuid]]
             if changed:
@@ -84,13 +83,12 @@ class OverrideServices:
     async def __call__(self, uuid: str, patch: Mapping[str, Any], *, by: str) -> Target:
         """Return the target with the overrides in force."""
         await self._licensing.require()
-        limit = await self._licensing.max_devices()
         async with self._database.transaction() as connection:
             targets = PostgresTargets(connection)
             held = await targets.get([uuid], lock=True)
             if uuid not in held:
                 raise Refused(404, "not_found", f"no device {uuid} is known here")
-            await _check_plan(connection, limit, held)
+            await _check_plan(connection, self._licensing, held)
             changed = override(held[uuid], patch, self._clock.now())
             if changed is not held[uuid]:
                 await targets.put([changed], by=by)
@@ -107,18 +105,15 @@ def _check_unique(writes: Sequence[SpecWrite]) -> None:
 
 
 async def _check_plan(
-    connection: Connection, limit: int | None, targets: Mapping[str, Target]
+    connection: Connection, licensing: Licensing, targets: Mapping[str, Target]
 ) -> None:
     """Refuse deploys to devices past the plan's number, which keep polling and reporting."""
+    limit = await licensing.max_devices()
     if limit is None:
         return
     devices = PostgresDevices(connection)
-    excess = (await devices.beyond(limit)) & targets.keys()
-    if excess:
-        raise Refused(
-            403, "limit_reached", f"the plan is for {limit} devices; {min(excess)} is one too many",
-            feature="maxDevices", limit=limit, used=await devices.count_registered(), of="plan",
-        )  # fmt: skip
+    if (await devices.beyond(limit)) & targets.keys():
+        await licensing.require("maxDevices", await devices.count_registered())
 
 
 async def _ask_to_poll(
