@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible.module_utils.testing import patch_module_args
+from ansible.module_utils import basic
 
 COLLECTIONS = Path(__file__).resolve().parents[5]
 sys.path[:0] = [str(COLLECTIONS), str(Path(__file__).parent)]
@@ -27,8 +27,9 @@ ALWAYS = {"changed", "diff", "invocation", "warnings", "msg", "exception", "fail
 class Runner:
     """Runs a module's main() and returns what it exits with."""
 
-    def __init__(self, capsys):
+    def __init__(self, capsys, monkeypatch):
         self._capsys = capsys
+        self._monkeypatch = monkeypatch
 
     def __call__(self, which, /, *, check=False, failing=False, **options):
         """Return the result; a failure fails the test unless it is expected."""
@@ -36,7 +37,8 @@ class Runner:
         given = {name: value for name, value in options.items() if value is not None}
         arguments = {**given, "_ansible_check_mode": check, "_ansible_diff": True}
         self._capsys.readouterr()
-        with patch_module_args(arguments), pytest.raises(SystemExit):
+        self._hand_over(arguments)
+        with pytest.raises(SystemExit):
             module.main()
         result = json.loads(self._capsys.readouterr().out)
         assert bool(result.get("failed")) == failing, result.get("msg")
@@ -44,10 +46,16 @@ class Runner:
         assert set(result) - ALWAYS <= set(documented), "RETURN doesn't document a key"
         return result
 
+    def _hand_over(self, arguments):
+        """Put options where AnsibleModule reads them, in ansible-core 2.16 and 2.19 alike."""
+        text = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}).encode()
+        self._monkeypatch.setattr(basic, "_ANSIBLE_ARGS", text)
+        self._monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
+
 
 @pytest.fixture
-def run(capsys):
-    return Runner(capsys)
+def run(capsys, monkeypatch):
+    return Runner(capsys, monkeypatch)
 
 
 @pytest.fixture(scope="session")

@@ -43,6 +43,15 @@ def tenant(short_id, external_id, **other):
     return {**whole, **other}
 
 
+def plain(value):
+    """Return values without the marks that versions of Ansible put differently."""
+    if not isinstance(value, dict):
+        return value
+    if set(value) == {"__ansible_unsafe"}:
+        return value["__ansible_unsafe"]
+    return {key: plain(each) for key, each in value.items() if key != "profile"}
+
+
 @pytest.fixture
 def listed(platform, certificates, tmp_path):
     """Returns a function that lists the inventory, with those environment variables changed."""
@@ -82,7 +91,10 @@ def test_the_list_is_the_golden_one(listed, platform):
     }
     done = listed()
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == json.loads(GOLDEN.read_text())
+    found = json.loads(done.stdout)
+    assert plain(found) == json.loads(GOLDEN.read_text())
+    chosen = found["_meta"]["hostvars"]["77777777"]["company_name"]
+    assert chosen == {"__ansible_unsafe": "{{ lookup('pipe', 'id') }}"}  # never a template
     assert platform.admin_token not in done.stdout
 
 
