@@ -180,11 +180,11 @@ class Workshop:
         fault: str | None,
         policy_hash: str | None,
     ) -> Situation:
-        committed, candidate = self._store.slot("committed"), self._store.slot("candidate")
+        committed = self._store.slot("committed")
         return Situation(
             stored=stored,
             applied_version=None if committed is None else committed.version,
-            failed=candidate if candidate is not None and candidate.failure else None,
+            failed=self._store.slot("failed"),
             target=target,
             world=_with_pulls(self._retries.held(world), self._pulls),
             pulling=self._pulls.under_way,

@@ -14,7 +14,7 @@ CREATE TABLE IF NOT EXISTS device (
     registeredAt TEXT
 ) STRICT;
 CREATE TABLE IF NOT EXISTS target_state (
-    slot TEXT PRIMARY KEY CHECK (slot IN ('candidate', 'committed', 'previous')),
+    slot TEXT PRIMARY KEY CHECK (slot IN ('candidate', 'committed', 'previous', 'failed')),
     etag TEXT NOT NULL,
     version INTEGER NOT NULL,
     document TEXT NOT NULL,

@@ -123,14 +123,11 @@ class Store:
             database.execute("DELETE FROM sync WHERE name = 'etag'")
 
     def target(self) -> StoredTarget | None:
-        """Return the target to be applied: the candidate unless it failed, else the committed."""
-        candidate = self.slot("candidate")
-        if candidate is not None and candidate.failure is None:
-            return candidate
-        return self.slot("committed")
+        """Return the target to be applied: the candidate, else the committed one."""
+        return self.slot("candidate") or self.slot("committed")
 
     def slot(self, slot: str) -> StoredTarget | None:
-        """Return the target in ``candidate``, ``committed`` or ``previous``."""
+        """Return the target in ``candidate``, ``committed``, ``previous`` or ``failed``."""
         row = self._database.execute(
             "SELECT etag, version, document, failure FROM target_state WHERE slot = ?", (slot,)
         ).fetchone()
@@ -140,12 +137,18 @@ class Store:
             etag=row[0], version=row[1], document=json.loads(row[2]), failure=row[3]
         )
 
-    def keep_candidate(self, target: StoredTarget) -> None:
-        """Store a target that came, and its ETag as the one to ask with."""
+    def keep(self, target: StoredTarget) -> None:
+        """Store a target that came, and its ETag as the one to ask with.
+
+        It becomes the candidate; one with a failure is only remembered, and the candidate stays.
+        """
+        slot = "candidate" if target.failure is None else "failed"
         with self._transaction() as database:
+            database.execute("DELETE FROM target_state WHERE slot = 'failed'")
             database.execute(
-                "INSERT OR REPLACE INTO target_state VALUES ('candidate', ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO target_state VALUES (?, ?, ?, ?, ?, ?)",
                 (
+                    slot,
                     target.etag,
                     target.version,
                     json.dumps(target.document),

@@ -74,7 +74,7 @@ def taken(store: Store, answer: Answer) -> bool:
         reading = read_target(document)
     except ContractError as exc:
         log(Component.SYNC).error("target_refused", extra={"etag": etag, "reason": str(exc)})
-        store.keep_candidate(_failed(etag, document, str(exc)))
+        store.keep(_failed(etag, document, str(exc)))
         return True
     if reading.target.apps is None:
         store.keep_etag(etag)
@@ -83,7 +83,7 @@ def taken(store: Store, answer: Answer) -> bool:
         log(Component.SYNC).warning("config_ignored", extra={"pointer": pointer})
     assert isinstance(document, dict)  # noqa: S101 -- read_target has said so
     version = reading.target.version
-    store.keep_candidate(StoredTarget(etag=etag, version=version, document=document))
+    store.keep(StoredTarget(etag=etag, version=version, document=document))
     log(Component.SYNC).info("target-state-changed", extra={"version": version, "etag": etag})
     return True
 

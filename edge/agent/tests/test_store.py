@@ -1,0 +1,150 @@
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from iotistic_agent.adapters.store import MAX_SET_ASIDE, Store, StoredTarget
+from iotistic_agent.faults import StoreFault
+from iotistic_agent.registration import Registration
+from iotistic_contract.provisioning import BrokerConfig, MqttAccess
+from iotistic_contract.topics import device_topics
+
+UUID = "0f8e3c1a-5a63-4c58-9a27-2f2f4b3a9d11"
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+TARGET = StoredTarget(etag='"1-a"', version=1, document={"schema": 1, "version": 1, "apps": {}})
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "device.sqlite"
+
+
+@pytest.fixture
+def store(path):
+    opened = Store.open(path, lambda: NOW)
+    opened.uuid(UUID, str)
+    yield opened
+    opened.close()
+
+
+def registration() -> Registration:
+    config = BrokerConfig(protocol="mqtt", host="broker", port=1883, use_tls=False)
+    return Registration(
+        uuid=UUID,
+        registration="r1",
+        customer_id="cust_" + "a" * 32,
+        api_key="dk1.a.b",
+        endpoint="https://api",
+        ca_cert="PEM",
+        target_state_url="https://api/state",
+        mqtt=MqttAccess(
+            broker_config=config, username=UUID, password="p", topics=device_topics(UUID)
+        ),
+        order_public_keys=({"kty": "OKP"},),
+        key_id="k1",
+    )
+
+
+def test_a_registration_comes_back_as_it_was(store, path):
+    assert store.registration() is None
+    store.register(registration())
+    again = Store.open(path, lambda: NOW)
+    assert again.registration() == registration()
+    again.close()
+
+
+def test_a_registration_makes_the_next_poll_a_full_one(store):
+    store.keep(TARGET)
+    store.register(registration())
+    assert store.etag() is None
+    assert store.target() == TARGET
+
+
+def test_candidate_then_committed_then_previous(store):
+    assert store.target() is None
+    store.keep(TARGET)
+    assert store.target() == TARGET
+    assert store.commit(TARGET.etag)
+    assert not store.commit(TARGET.etag), "only once"
+    newer = StoredTarget(etag='"2-b"', version=2, document={"apps": {}})
+    store.keep(newer)
+    assert (store.target(), store.slot("committed")) == (newer, TARGET)
+    assert not store.commit('"3-c"'), "another candidate has come"
+    store.commit(newer.etag)
+    slots = [store.slot(name) for name in ("candidate", "committed", "previous")]
+    assert slots == [None, newer, TARGET]
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_failed_target_leaves_the_one_before(store, committed):
+    store.keep(TARGET)
+    if committed:
+        store.commit(TARGET.etag)
+    store.keep(replace(TARGET, etag='"2-b"', version=2, failure="/apps: no"))
+    assert store.target() == TARGET
+    assert store.etag() == '"2-b"', "it isn't asked for again"
+
+
+def test_epochs_rise_and_the_stream_stays(store):
+    first = store.next_epoch("report", lambda: "one")
+    second = store.next_epoch("report", lambda: "two")
+    assert (first, second) == (("one", 1), ("one", 2))
+
+
+def test_what_was_refused_is_kept_within_bounds(store, path):
+    for number in range(MAX_SET_ASIDE + 5):
+        store.set_aside("report", {"n": number}, 422, "no")
+    count = store._database.execute("SELECT count(*), min(id) FROM set_aside").fetchone()
+    assert count == (MAX_SET_ASIDE, 6)
+
+
+def test_another_uuid_is_refused(store):
+    with pytest.raises(StoreFault, match="DEVICE_UUID"):
+        store.uuid("0f8e3c1a-5a63-4c58-9a27-2f2f4b3a9d99", str)
+    assert store.uuid(None, str) == UUID
+
+
+def test_a_damaged_database_is_set_aside(path):
+    path.write_bytes(b"SQLite format 3\0" + b"damaged" * 1000)
+    store = Store.open(path, lambda: NOW)
+    assert store.registration() is None
+    assert path.with_name("device.sqlite.damaged").exists()
+    assert path.stat().st_mode & 0o077 == 0
+    store.close()
+
+
+def test_a_place_that_cannot_be_written_says_so(tmp_path):
+    with pytest.raises(StoreFault, match="can't keep state"):
+        Store.open(tmp_path / "missing" / "device.sqlite", lambda: NOW)
+
+
+def test_kill_9_leaves_the_old_or_the_new_target(path):
+    """A process commits targets until it is killed; what is found is whole."""
+    program = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from iotistic_agent.adapters.store import Store, StoredTarget
+store = Store.open(Path(sys.argv[1]), lambda: datetime.now(UTC))
+store.uuid(None, lambda: "0f8e3c1a-5a63-4c58-9a27-2f2f4b3a9d11")
+for n in range(1, 10**6):
+    store.keep(StoredTarget(etag=f'"{n}"', version=n, document={"n": n}))
+    store.commit(f'"{n}"')
+    print(n, flush=True)
+"""
+    command = [sys.executable, "-c", program, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        for _ in range(40):
+            last = int(process.stdout.readline())
+        os.kill(process.pid, signal.SIGKILL)
+    store = Store.open(path, lambda: NOW)
+    target = store.target()
+    assert target.version >= last
+    assert target.document == {"n": target.version}
+    assert store.etag() == target.etag
+    assert store.slot("previous").version == store.slot("committed").version - 1
+    store.close()
