@@ -36,7 +36,7 @@ from iotistic_tenant_api.resources import (
     target_states,
 )
 from iotistic_tenant_api.resources.access import READ
-from iotistic_tenant_api.resources.schema import SpokenSchema
+from iotistic_tenant_api.resources.device_headers import DeviceHeaders
 from iotistic_tenant_api.security.billing import Seeds
 from iotistic_tenant_api.security.certificates import DeviceCertificates
 from iotistic_tenant_api.security.data_key import SecretStore, read_data_key
@@ -75,6 +75,7 @@ class Worker:
     def __init__(self, settings: TenantSettings, clock: Clock) -> None:
         self.settings = settings
         self.clock = clock
+        self._site = site_of(settings)
         self.database = Database(settings.conninfo, name="tenant-api")
         self.listening = Listening()
         self.news = News(
@@ -101,12 +102,12 @@ class Worker:
                 DeviceAuthenticator(self.device_keys, self.last_seen),
                 ServiceAuthenticator(self.licensing, self.clock),
             ],
-            middleware=[SpokenSchema(), lifespan],
+            middleware=[DeviceHeaders(self._site), lifespan],
         )
 
     def _resources(self) -> Resources:
         settings, database, clock = self.settings, self.database, self.clock
-        site, pins = site_of(settings), anchors(settings)
+        site, pins = self._site, anchors(settings)
         certificates = DeviceCertificates(SignerClient(settings.signer_socket))
         secrets = SecretStore(read_data_key(settings.data_key_file))
         keys = ProvisioningKeyFolder(settings.provisioning_keys_dir)
@@ -129,9 +130,9 @@ class Worker:
                 database, KeyDesk(database, self.licensing, form, clock)
             ),
             device_states=device_side.DeviceStates(
-                ReadState(database, self.news.etags, secrets), site, poll_interval
+                ReadState(database, self.news.etags, secrets), poll_interval
             ),
-            device_reports=device_side.DeviceReports(TakeReport(database, clock), site),
+            device_reports=device_side.DeviceReports(TakeReport(database, clock)),
             device_key_rotations=device_side.DeviceKeyRotations(RotateKey(database, clock)),
             device_certificate_renewals=device_side.DeviceCertificateRenewals(
                 RenewCertificate(database, certificates, clock)

@@ -12,6 +12,7 @@ import pytest
 from falcon.testing import ASGIConductor
 
 from iotistic_tenant_api.runtime import Worker
+from iotistic_tenant_api.testing import MemoryDevice
 
 pytestmark = pytest.mark.real
 
@@ -111,3 +112,23 @@ async def test_metrics(api: Any) -> None:
     text = (await api.call("GET", "/metrics")).text
     assert 'iotistic_devices{condition="registered"} 1.0' in text
     assert 'iotistic_license_state{state="valid"} 1.0' in text
+
+
+async def test_a_registration_without_the_signing_process_leaves_nothing(
+    api: Any, conninfo: str, tmp_path: Any
+) -> None:
+    settings = api.files.settings(
+        conninfo,
+        signer_socket=tmp_path / "nobody",
+        iotistic_license_key=api.worker.settings.iotistic_license_key,
+    )
+    worker = Worker(settings, api.clock)
+    async with ASGIConductor(worker.app()) as conductor:
+        cut_off = type(api)(conductor, worker, api.clock, api.files)
+        device, key = MemoryDevice(), await api.provisioning_key()
+        answer = await cut_off.register(device, key)
+        assert (answer.status_code, answer.json["code"]) == (503, "unavailable")
+        assert answer.headers["retry-after"] == "5"
+    for table in ("devices", "device_registrations", "device_api_keys", "provisioning_key_uses"):
+        assert await api.rows(f"SELECT 1 FROM {table}") == []  # noqa: S608 - constant
+    assert (await api.register(device, key)).status_code == 200, "the key's place is still free"

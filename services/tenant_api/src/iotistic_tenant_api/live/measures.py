@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client.core import GaugeMetricFamily
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from iotistic_tenant_api.live.licensing import Licensing
 
 __all__ = ["Measures"]
+
+UNCONFIRMED = timedelta(days=7)
 
 
 class Measures:
@@ -42,13 +45,23 @@ class Measures:
                    WHERE revoke_at IS NOT NULL AND revoked_at IS NULL"""
             )
             waiting = await cursor.fetchone()
+            cursor = await connection.execute(
+                """SELECT count(*) FROM device_api_keys
+                   WHERE revoked_at IS NULL AND pending_since < %s""",
+                (self._clock.now() - UNCONFIRMED,),
+            )
+            unconfirmed = await cursor.fetchone()
         now = self._clock.now()
         online = sum(is_online(seen, interval, now) for _, seen, interval in rows)
         devices = GaugeMetricFamily("iotistic_devices", "Devices", labels=["condition"])
         devices.add_metric(["described"], len(rows))
         devices.add_metric(["registered"], sum(registered for registered, _, _ in rows))
         devices.add_metric(["online"], online)
-        return [devices, _waiting(waiting[0] if waiting else 0), await self._license()]
+        counts = (
+            _count("certificates_to_revoke", "Certificates that wait for revocation", waiting),
+            _count("api_keys_unconfirmed", "New secrets not used for 7 days", unconfirmed),
+        )
+        return [devices, *counts, await self._license()]
 
     async def _license(self) -> Metric:
         status = await self._licensing.status()
@@ -60,7 +73,5 @@ class Measures:
         return family
 
 
-def _waiting(count: int) -> Metric:
-    return GaugeMetricFamily(
-        "iotistic_certificates_to_revoke", "Certificates that wait for revocation", value=count
-    )
+def _count(name: str, text: str, row: Any) -> Metric:
+    return GaugeMetricFamily(f"iotistic_{name}", text, value=row[0] if row else 0)

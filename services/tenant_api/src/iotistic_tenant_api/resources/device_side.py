@@ -48,9 +48,8 @@ __all__ = [
 class DeviceStates:
     """The target document of one device."""
 
-    def __init__(self, read_state: ReadState, site: Site, poll_interval_ms: int) -> None:
+    def __init__(self, read_state: ReadState, poll_interval_ms: int) -> None:
         self._read_state = read_state
-        self._site = site
         self._poll_interval = str(poll_interval_ms)
 
     @operation("Poll the target state", access=DEVICE, response=TargetState, problems=(304,))
@@ -65,7 +64,6 @@ class DeviceStates:
             etag = document.etag
             resp.media = document.body
         resp.set_header("ETag", etag)
-        resp.set_header("X-Credentials-ETag", self._site.credentials_etag(key.registration))
         if etag == known:
             resp.status = 304
             resp.media = None
@@ -74,9 +72,8 @@ class DeviceStates:
 class DeviceReports:
     """Reports: 204 means that it is stored."""
 
-    def __init__(self, take_report: TakeReport, site: Site) -> None:
+    def __init__(self, take_report: TakeReport) -> None:
         self._take_report = take_report
-        self._site = site
 
     @operation("Report the current state", access=REPORT, request=Report, status=204)
     async def on_patch(self, req: Request, resp: Response) -> None:
@@ -87,7 +84,6 @@ class DeviceReports:
         if report.uuid is not None and report.uuid != key.device_uuid:
             raise Problem(403, "forbidden", "this key is another device's")
         await self._take_report(key, body)
-        resp.set_header("X-Credentials-ETag", self._site.credentials_etag(key.registration))
         resp.status = 204
 
 
@@ -141,7 +137,6 @@ class DeviceCredentials:
         key: DeviceKey = req.context.device_key
         etag = self._site.credentials_etag(key.registration)
         resp.set_header("ETag", etag)
-        resp.set_header("X-Credentials-ETag", etag)
         if _known(req) == etag:
             resp.status = 304
             return
