@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 from iotistic_kit import cli, logs, migrations
 from iotistic_kit.clock import SystemClock
+from iotistic_kit.errors import StopError
 from iotistic_kit.serve import serve
 from iotistic_kit.settings import ServiceSettings, read_settings
+from iotistic_pki.errors import PkiFault
 from iotistic_pki.license_keys import KeyStore
 from iotistic_pki.tokens import Purpose
 
@@ -36,7 +38,10 @@ def main() -> int:
 def _command(arguments: Sequence[str]) -> int:
     told = _parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = told.run
-    return run(told)
+    try:
+        return run(told)
+    except PkiFault as error:
+        raise StopError(error.detail) from None
 
 
 def _parser() -> argparse.ArgumentParser:

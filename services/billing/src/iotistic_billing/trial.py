@@ -24,7 +24,10 @@ def try_sign_up(settings: ServiceSettings, email: str, company: str) -> int:
     url = settings.billing_url or settings.public_url
     if not url:
         raise StopError("set BILLING_URL to where billing answers")
-    verify = ssl.create_default_context(cafile=settings.tls_ca_file)
+    try:
+        verify = ssl.create_default_context(cafile=settings.tls_ca_file)
+    except OSError as error:
+        raise StopError(f"TLS_CA_FILE: {settings.tls_ca_file}: {error.strerror}") from None
     form = {
         "email": email,
         "password": secrets.token_urlsafe(24),

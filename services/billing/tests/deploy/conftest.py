@@ -21,6 +21,7 @@ from iotistic_billing.usecases.customers import WantedCustomer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from datetime import datetime
 
     from iotistic_billing.usecases.tenants import Queued, Tenant
     from iotistic_kit.work import JobView
@@ -71,6 +72,15 @@ class Site:
                 return job
                 assert time.monotonic() < until, (job, self.journal)
             await asyncio.sleep(0.05)
+
+    async def lease_of(self, job_id: str) -> datetime:
+        """When the lease of a running job ends."""
+        async with self.built.database.connection() as connection:
+            sql = "SELECT lease_until FROM work WHERE id = %s"
+            row = await (await connection.execute(sql, [job_id])).fetchone()
+        assert row is not None
+        lease: datetime = row[0]
+        return lease
 
     async def until(self, holds: Callable[[], bool], seconds: float = 30) -> None:
         """Wait until something holds."""

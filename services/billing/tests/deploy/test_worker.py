@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-pytestmark = [pytest.mark.real, pytest.mark.timeout(90)]
+pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 
 STEPS = ["one", "two", "three"]
 POINTS = [("begin", step) for step in STEPS] + [("end", "three")]
@@ -65,11 +65,13 @@ async def test_another_worker_does_the_job_once_to_the_end(site, number):
         lost, done = str(2 * fence + 1), 2 * fence + 2
         await site.until(lambda lost=lost, point=point: [lost, *point] in site.journal)
         first.send_signal(number)
+        lease = await site.lease_of(queued.job_id)
         second = site.start_worker()
 
         job = await site.ended(queued.job_id)
 
         assert (job.status, job.fence, job.failures) == ("succeeded", done, 0), point
+        assert job.started_at >= lease, point
         assert steps_of(site.journal, done) == WHOLE, point
         numbers = [int(line[0]) for line in site.journal]
         assert numbers == sorted(numbers), point
