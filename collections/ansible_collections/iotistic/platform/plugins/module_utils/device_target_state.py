@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["SCOPE", "TargetStates", "desired_from"]
 
 SCOPE = "read target-states"
-PAUSE = 0.5
+PAUSE = 0.2
 BATCH = 10_000
 
 

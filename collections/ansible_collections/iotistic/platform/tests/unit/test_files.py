@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -162,6 +164,45 @@ def test_clients_are_devices_and_programs(run, server, tmp_path, name):
     client = {**server, "profile": "client", "addresses": [], "common_name": name}
     assert run("vpn_certificate", **client)["certificate"]["common_name"] == name
     assert not run("vpn_certificate", **client)["changed"]
+
+
+@pytest.fixture
+def signer(authorities):
+    """The process that holds the tenant's key; yields its socket."""
+    base = Path(tempfile.mkdtemp(prefix="io-"))  # short: a socket's path holds 107 bytes
+    socket = base / "signer.sock"
+    program = Path(sys.executable).parent / "iotistic-pki"
+    command = [str(program), "sign", "--ca", authorities["path"], "--socket", str(socket)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert b"signer_ready" in process.stdout.readline()
+        yield str(socket)
+        process.terminate()
+    shutil.rmtree(base)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"profile": "server", "addresses": [ADDRESS]},
+        {"profile": "client", "common_name": UUID},
+        {"profile": "client", "common_name": "tenant-api"},
+    ],
+)
+def test_a_signing_process_issues_without_giving_its_key(run, signer, tmp_path, kind):
+    wanted = {"path": str(tmp_path / "tls"), "signer": signer, **kind}
+    predicted = run("vpn_certificate", check=True, **wanted)
+    made = run("vpn_certificate", **wanted)
+    assert (made["changed"], made["diff"]) == (True, predicted["diff"])
+    assert not run("vpn_certificate", **wanted)["changed"]
+
+
+def test_a_signing_process_that_isn_t_there(run, tmp_path):
+    wanted = {"profile": "client", "common_name": UUID, "signer": str(tmp_path / "nobody")}
+    wanted["path"] = str(tmp_path / "tls")
+    assert run("vpn_certificate", check=True, **wanted)["changed"]
+    failed = run("vpn_certificate", failing=True, **wanted)
+    assert "the signing process at" in failed["msg"]
+    assert not (tmp_path / "tls/cert.pem").exists()
 
 
 @pytest.mark.parametrize(
