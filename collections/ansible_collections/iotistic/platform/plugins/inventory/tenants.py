@@ -64,7 +64,8 @@ from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.utils.unsafe_proxy import wrap_var
 
-from ..module_utils._client import ApiError, billing_from
+from ..module_utils._client import ApiError
+from ..module_utils._connection import billing_from
 
 GROUP = "tenants"
 CONNECTION = ("billing_url", "billing_token", "billing_token_file", "ca_file", "request_timeout")

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 
 from ansible.module_utils.basic import missing_required_lib
 
+MISSING = ""
 try:
     importlib.import_module("cryptography.x509")
 except ImportError:
     MISSING = traceback.format_exc()
-else:
-    MISSING = None
 
 if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule

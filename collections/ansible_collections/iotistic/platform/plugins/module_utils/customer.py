@@ -8,7 +8,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ._client import ApiError, Client, billing_from, quoted
+from ._client import ApiError, Client, quoted
+from ._connection import billing_from
 from ._contract.planning.customer import (
     ActualCustomer,
     AwaitDeployment,

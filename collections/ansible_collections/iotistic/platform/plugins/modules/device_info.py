@@ -71,7 +71,8 @@ problem:
 """
 
 from ..module_utils._argspec import TENANT, ArgumentSpec
-from ..module_utils._client import ApiError, facts, tenant_from
+from ..module_utils._client import ApiError, facts
+from ..module_utils._connection import tenant_from
 from ..module_utils._contract.errors import ContractError
 from ..module_utils.device import Devices
 

@@ -73,7 +73,8 @@ problem:
 """
 
 from ..module_utils._argspec import TENANT, ArgumentSpec
-from ..module_utils._client import ApiError, facts, tenant_from
+from ..module_utils._client import ApiError, facts
+from ..module_utils._connection import tenant_from
 from ..module_utils._contract.errors import ContractError
 from ..module_utils._contract.planning.provisioning_key import plan
 from ..module_utils.provisioning_key import SCOPE, ProvisioningKeys, desired_from
