@@ -21,15 +21,46 @@ from ._contract.planning.target_state import (
 from ._contract.target_secrets import plain_secrets, with_hmacs_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
+
+    from ansible.module_utils.basic import AnsibleModule
 
     from ._contract.target_state import Spec
 
-__all__ = ["SCOPE", "TargetStates", "desired_from"]
+__all__ = ["SCOPE", "TargetStates", "desired_from", "hide_secrets"]
 
 SCOPE = "read target-states"
 PAUSE = 0.2
 BATCH = 10_000
+
+
+def hide_secrets(module: AnsibleModule) -> None:
+    """Mask the values of secrets in all that a module tells, and nothing else of a target.
+
+    ``apps`` and ``targets`` are no_log, so that Ansible logs neither; that alone masks each
+    word in them, in messages and differences too.
+    """
+    options = module.params
+    tokens = {options[name] for name in ("billing_token", "tenant_token") if options[name]}
+    module.no_log_values = tokens | set(_secret_values(options))
+
+
+def _secret_values(value: Any) -> Iterator[str]:
+    """Yield each text below a key ``secrets``, also of a target that isn't valid."""
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from _texts(each) if key == "secrets" else _secret_values(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _secret_values(each)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str) and value:
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts(each)
 
 
 def desired_from(params: dict[str, Any]) -> dict[str, Spec]:

@@ -118,19 +118,25 @@ from ..module_utils._client import ApiError, facts
 from ..module_utils._connection import tenant_from
 from ..module_utils._contract.errors import ContractError
 from ..module_utils._contract.planning.target_state import plan
-from ..module_utils.device_target_state import SCOPE, TargetStates, desired_from
+from ..module_utils.device_target_state import (
+    SCOPE,
+    TargetStates,
+    desired_from,
+    hide_secrets,
+)
 
 SPEC = ArgumentSpec(
     argument_spec={
         "uuid": {"type": "str"},
-        "apps": {"type": "dict"},
+        "apps": {"type": "dict", "no_log": True},
         "config": {"type": "dict"},
         "targets": {
             "type": "list",
             "elements": "dict",
+            "no_log": True,
             "options": {
                 "uuid": {"type": "str", "required": True},
-                "apps": {"type": "dict", "required": True},
+                "apps": {"type": "dict", "required": True, "no_log": True},
                 "config": {"type": "dict"},
             },
         },
@@ -146,6 +152,7 @@ SPEC = ArgumentSpec(
 def main() -> None:
     """Run the module."""
     module = SPEC.merge(TENANT).module(supports_check_mode=True)
+    hide_secrets(module)
     try:
         desired = desired_from(module.params)
         api = TargetStates(tenant_from(module.params, SCOPE, "write target states"))

@@ -9,15 +9,17 @@ import json
 import re
 import ssl
 import threading
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from certificates import ADDRESS
 
-from iotistic_contract.codec import decode, encode
+from iotistic_contract.codec import b64u_encode, decode, encode
 from iotistic_contract.errors import ContractError
 from iotistic_contract.ids import check_external_id
-from iotistic_contract.target_state import Spec
+from iotistic_contract.target_secrets import map_secrets
+from iotistic_contract.target_state import Secret, Spec
 
 __all__ = ["CUSTOMER_ID", "MemoryPlatform"]
 
@@ -216,7 +218,12 @@ class MemoryPlatform:
 
     def query_targets(self, *, query, body):
         known = [uuid for uuid in body["uuids"] if uuid in self.devices]
-        return 200, {"items": [self._target(uuid) for uuid in known]}
+        given = body.get("secrets") or {}
+        return 200, {
+            "items": [
+                {**self._target(uuid), "secretHmacs": _hmacs(given.get(uuid, {}))} for uuid in known
+            ]
+        }
 
     def write_targets(self, *, query, body):
         written = {}
@@ -225,7 +232,7 @@ class MemoryPlatform:
             if held["specRevision"] != wish["specRevision"]:
                 raise RefusedError(412, "precondition_failed", "stale")
             try:
-                spec = encode(decode(Spec, wish["spec"]))
+                spec = encode(map_secrets(decode(Spec, wish["spec"]), _kept))
             except ContractError as error:
                 place = {"pointer": f"/targets/{index}/spec{error.pointer}", "detail": error.detail}
                 raise RefusedError(422, "invalid", "a bad spec", [place]) from None
@@ -243,6 +250,22 @@ class MemoryPlatform:
         empty = {"uuid": uuid, "spec": None, "specRevision": 0, "overrides": {}, "version": 0}
         target = self.targets.get(uuid, empty)
         return {**target, "etag": f'"{target["version"]}"'}
+
+
+def _hmac(service_id, name, value):
+    return b64u_encode(sha256(f"{service_id}/{name}/{value}".encode()).digest())
+
+
+def _hmacs(given):
+    return {
+        service: {name: _hmac(service, name, value) for name, value in values.items()}
+        for service, values in given.items()
+    }
+
+
+def _kept(service_id, name, secret):
+    """What the API stores and shows of a secret."""
+    return Secret(hmac=_hmac(service_id, name, secret.value) if secret.value else secret.hmac)
 
 
 def _check_keys(body, allowed):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from ansible.module_utils.basic import AnsibleModule
 
 PUMP = "5f0c1f7e-8a54-4d0b-9d3c-0a6d2f1b7c11"
 PRESS = "0b9d5a6c-7f0b-4c55-8d36-19e6a6b1c902"
@@ -81,6 +82,29 @@ def test_an_override_is_shown_and_left_alone(run, platform, devices):
     assert "ada" in again["overrides"][0]
     assert "ada" in json.dumps(again["warnings"])
     assert platform.targets[PUMP]["overrides"] == {"1": override}
+
+
+def test_a_secret_is_compared_and_shown_nowhere(run, platform, devices, monkeypatch):
+    logged = []
+    monkeypatch.setattr(
+        AnsibleModule, "log", lambda _self, *words, **more: logged.append((words, more))
+    )
+
+    def secret(value):
+        return {"uuid": PUMP, "apps": apps(config={"secrets": {"TOKEN": value}})}
+
+    made = run("device_target_state", **secret("hunter2-hunter2"), **devices)
+    assert made["changed"]
+    assert not run("device_target_state", **secret("hunter2-hunter2"), **devices)["changed"]
+    changed = run("device_target_state", targets=[secret("correct-horse")], **devices)
+    assert "new value" in changed["diff"]["after"]
+    broken = {"uuid": PUMP, "apps": apps(config={"secrets": {"TOKEN": "battery"}, "colour": 1})}
+    refused = run("device_target_state", failing=True, **broken, **devices)
+    assert "/apps/1001/services/0/config/colour" in refused["msg"]
+
+    assert logged
+    told = json.dumps([made, changed, refused, repr(logged), platform.targets])
+    assert not any(word in told for word in ("hunter2", "correct-horse", "battery"))
 
 
 @pytest.mark.parametrize(
