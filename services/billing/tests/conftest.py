@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from iotistic_kit.app import Route
     from iotistic_kit.testing import PostgresServer
 
 ADMIN_TOKEN = "admin-" + "t" * 40
@@ -37,6 +38,10 @@ class Billing:
     built: Built
     clock: MemoryClock
     settings: BillingSettings
+
+    def routes(self) -> list[Route]:
+        """Every method of every path."""
+        return list(create_app(self.built.parts).routes())
 
     async def call(
         self,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pytest
 
 from iotistic_billing.runtime import Built, build
@@ -81,6 +82,19 @@ class Site:
         assert row is not None
         lease: datetime = row[0]
         return lease
+
+    async def claimed(self, job_id: str, fence: int) -> None:
+        """Wait until a worker has taken the job under that number."""
+        until = time.monotonic() + 30
+        while (await self.built.parts.jobs.get(job_id)).fence != fence:
+            assert time.monotonic() < until
+            await asyncio.sleep(0.02)
+
+    async def hold_deployments(self) -> psycopg.AsyncConnection[Any]:
+        """Keep everybody from reading and writing deployments until this is closed."""
+        connection = await psycopg.AsyncConnection.connect(self.environment["DATABASE_URL"])
+        await connection.execute("LOCK TABLE deployments IN ACCESS EXCLUSIVE MODE")
+        return connection
 
     async def until(self, holds: Callable[[], bool], seconds: float = 30) -> None:
         """Wait until something holds."""

@@ -8,7 +8,7 @@ import pytest
 pytestmark = [pytest.mark.real, pytest.mark.timeout(240)]
 
 STEPS = ["one", "two", "three"]
-POINTS = [("begin", step) for step in STEPS] + [("end", "three")]
+POINTS = ["claimed", "begin one", "begin two", "begin three", "end three", "not written"]
 
 
 def steps_of(journal, fence):
@@ -58,14 +58,33 @@ async def test_a_deployment_ends_with_the_wanted_in_place_and_nothing_else(site)
     assert worker.wait(10) == 0
 
 
+async def brought_to(site, point, fence, job_id):
+    """Start a worker and wait until its run is at ``point``; return what holds it there."""
+    held = await site.hold_deployments() if point == "claimed" else None
+    site.start_worker()
+    if point == "claimed":
+        await site.claimed(job_id, fence)
+    elif point == "not written":
+        await site.until(lambda: [str(fence), "begin", "three"] in site.journal)
+        held = await site.hold_deployments()
+        await site.until(lambda: [str(fence), "end", "three"] in site.journal)
+        await site.until(lambda: site.survivors() == [])
+    else:
+        await site.until(lambda: [str(fence), *point.split()] in site.journal)
+    return held
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
 async def test_another_worker_does_the_job_once_to_the_end(site, number):
-    for fence, point in enumerate(POINTS):
-        first, queued = site.start_worker(), await site.deploy()
-        lost, done = str(2 * fence + 1), 2 * fence + 2
-        await site.until(lambda lost=lost, point=point: [lost, *point] in site.journal)
+    for round_, point in enumerate(POINTS):
+        lost, done = 2 * round_ + 1, 2 * round_ + 2
+        queued = await site.deploy()
+        held = await brought_to(site, point, lost, queued.job_id)
+        first = site.workers[-1]
         first.send_signal(number)
         lease = await site.lease_of(queued.job_id)
+        if held is not None:
+            await held.close()
         second = site.start_worker()
 
         job = await site.ended(queued.job_id)
