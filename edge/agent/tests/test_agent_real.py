@@ -155,9 +155,31 @@ def test_drift_is_repaired_on_the_engines_word(device, tenant, busybox, hand):
     tenant.set_apps(app(busybox, one={}), 1)
     device.start()
     tenant.wait_for(lambda: applied(tenant, 1))
-    time.sleep(2.1)
-    device.host.docker(*hand, device.name("one"))
-    device.settles(seconds=5, one="running")
+    for _ in range(4):
+        device.host.docker(*hand, device.name("one"))
+        device.settles(seconds=5, one="running")
+
+
+def test_a_container_that_ends_by_itself_is_not_started_for_ever(device, tenant, busybox):
+    config = {"restart": "no", "command": ["false"]}
+    tenant.set_apps(app(busybox, bad={"config": config}, good={}), 1)
+    device.start()
+    tenant.wait_for(lambda: tenant.sections.get("failure"))
+    bad = tenant.sections["apps"]["app"]["services"]["id-bad"]
+    assert bad["state"] == "exited"
+    assert bad["error"]["type"] == "start"
+    starts = [line for line in device.log() if "StartContainer(service_id='id-bad'" in str(line)]
+    assert len(starts) <= 4
+    device.settles(good="running", bad="exited")
+
+
+def test_a_service_that_runs_once_is_applied_when_it_has(device, tenant, busybox):
+    once = {"config": {"restart": "no", "command": ["true"]}}
+    after = {"config": {"dependsOn": {"once": "completed"}}}
+    tenant.set_apps(app(busybox, after=after, once=once), 1)
+    device.start()
+    tenant.wait_for(lambda: applied(tenant, 1))
+    device.settles(after="running", once="exited")
 
 
 def test_kill_9_is_just_the_next_observation(device, tenant, busybox):

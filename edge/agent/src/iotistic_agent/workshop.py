@@ -35,7 +35,8 @@ from iotistic_contract.planning.policy import DENY_ALL, Policy
 
 __all__ = ["Pulls", "Workshop", "read_policy"]
 
-_SHORTEST_LIFE, _SHORT_LIVES = 2.0, 3
+_SHORTEST_LIFE, _SHORT_LIVES, _KILLED_LIVES = 2.0, 3, 20
+_BY_SIGNAL = frozenset({137, 143})
 _MOMENT, _TIMES_OVERTAKEN = 0.05, 60
 
 
@@ -132,14 +133,14 @@ class Workshop:
             fault = str(exc)
         return self._situation(stored, target, world, fault, policy_hash)
 
-    async def carry_out(self, step: Step, target: Target) -> None:
-        """Do one step; a failure is noted for its next try."""
+    async def carry_out(self, step: Step, target: Target, world: World) -> None:
+        """Do one step of the way from ``world``; a failure is noted for its next try."""
         wanted = self._wanted(step, target)
         if isinstance(step, PullImage):
             self._pulls.begin(step.image)
             return
         try:
-            self._check_not_crashing(step)
+            self._check_not_crashing(step, world)
             await asyncio.to_thread(self._engine.carry_out, step, wanted)
         except Overtaken as exc:
             await self._overtaken(step, target, exc)
@@ -197,7 +198,7 @@ class Workshop:
         name = getattr(step, "name", None)
         return next((each for each in target.containers if each.name == name), None)
 
-    def _check_not_crashing(self, step: Step) -> None:
+    def _check_not_crashing(self, step: Step, world: World) -> None:
         """Raise when a container has ended by itself right after each of its last starts."""
         if not isinstance(step, StartContainer):
             return
@@ -209,7 +210,7 @@ class Workshop:
             self._short_lives.pop(service_id, None)
             return
         lives = self._short_lives[service_id] = self._short_lives.get(service_id, 0) + 1
-        if lives >= _SHORT_LIVES:
+        if lives >= (_KILLED_LIVES if _was_killed(world, step.name) else _SHORT_LIVES):
             del self._started[service_id]
             raise EngineFault("start", "the container ends right after its start")
 
@@ -237,6 +238,11 @@ class Workshop:
             self._started[step.service_id] = time.monotonic()
         elif service_id := getattr(step, "service_id", None):
             self._retries.overcome("service", service_id)
+
+
+def _was_killed(world: World, name: str) -> bool:
+    """Tell whether the container ended by SIGKILL or SIGTERM, as when somebody stops it."""
+    return any(each.name == name and each.exit_code in _BY_SIGNAL for each in world.containers)
 
 
 def _with_pulls(world: World, pulls: Pulls) -> World:

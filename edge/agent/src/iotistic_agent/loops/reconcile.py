@@ -28,7 +28,7 @@ async def reconcile(
             situation = workshop.committed(situation)
         board.post(situation)
         if steps and situation.target is not None:
-            await workshop.carry_out(steps[0], situation.target)
+            await workshop.carry_out(steps[0], situation.target, situation.world)
             continue
         if situation.engine_fault is not None:
             log(Component.RECONCILER).error(
