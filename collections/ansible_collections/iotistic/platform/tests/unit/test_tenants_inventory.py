@@ -110,3 +110,20 @@ def test_one_line_says_what_is_wrong(listed, environment, said):
     assert done.returncode != 0
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_kept_list_needs_no_billing(listed, platform, tmp_path):
+    platform.customers = {"acme": tenant("dc5fec42", "acme")}
+    cache = {
+        "ANSIBLE_INVENTORY_CACHE": "true",
+        "ANSIBLE_INVENTORY_CACHE_PLUGIN": "jsonfile",
+        "ANSIBLE_INVENTORY_CACHE_CONNECTION": str(tmp_path / "cache"),
+    }
+    first = listed(**cache)
+    platform.requests.clear()
+    second = listed(**cache)
+    assert (second.returncode, second.stdout) == (0, first.stdout)
+    assert platform.requests == []
+    kept = [path.read_text() for path in (tmp_path / "cache").iterdir()]
+    assert kept
+    assert not any(platform.admin_token in text for text in kept)
