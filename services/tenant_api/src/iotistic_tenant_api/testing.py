@@ -105,6 +105,8 @@ class TenantFiles:
             files._issue(authority, "server", server([], [address]))
             files._issue(authority, "tenant-api", service("tenant-api"))
             authority.write_crl(folder / "crl.pem")
+        (folder / "provisioning").mkdir(mode=0o700)
+        write_private(folder / "provisioning" / "current.pem", new_key(KeyKind.RSA_2048))
         ProvisioningKeys.ensure(folder / "provisioning", datetime.now(UTC))
         write_private(folder / "order.pem", new_key(KeyKind.ED25519))
         make_data_key(folder / "data.key")

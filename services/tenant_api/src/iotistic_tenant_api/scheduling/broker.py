@@ -31,14 +31,9 @@ class Broker:
     """Publishes with the broker's acknowledgement; reconnects by itself."""
 
     def __init__(self, host: str, port: int, ca: Path, certificate: Path, key: Path) -> None:
-        self._client = Client(CallbackAPIVersion.VERSION2, client_id=CLIENT_ID, protocol=MQTTv5)
-        self._client.tls_set(str(ca), str(certificate), str(key))
-        self._client.reconnect_delay_set(1, 10)
-        self._client.on_connect = self._connected
-        self._client.on_disconnect = self._disconnected
-        self._client.on_publish = self._acknowledged
-        self._client.on_message = self._answered
         self._place = (host, port)
+        self._files = (str(ca), str(certificate), str(key))
+        self._client: Client | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: dict[int, asyncio.Future[None]] = {}
         self._answers: asyncio.Queue[bytes] = asyncio.Queue()
@@ -47,20 +42,31 @@ class Broker:
     def start(self) -> None:
         """Begin to connect, and keep at it."""
         self._loop = asyncio.get_running_loop()
-        self._client.connect_async(*self._place, keepalive=30)
-        self._client.loop_start()
+        client = Client(CallbackAPIVersion.VERSION2, client_id=CLIENT_ID, protocol=MQTTv5)
+        client.tls_set(*self._files)
+        client.reconnect_delay_set(1, 10)
+        client.on_connect = self._connected
+        client.on_disconnect = self._disconnected
+        client.on_publish = self._acknowledged
+        client.on_message = self._answered
+        client.connect_async(*self._place, keepalive=30)
+        client.loop_start()
+        self._client = client
 
     def stop(self) -> None:
         """Say good-bye."""
-        self._client.disconnect()
-        self._client.loop_stop()
+        if self._client is not None:
+            self._client.disconnect()
+            self._client.loop_stop()
+            self._client = None
 
     async def publish(self, topic: str, payload: bytes) -> None:
         """Return when the broker has taken the message (QoS 1, not retained)."""
-        if not self._client.is_connected():
+        client = self._client
+        if client is None or not client.is_connected():
             raise BrokerAway
         taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        sent = self._client.publish(topic, payload, qos=1)
+        sent = client.publish(topic, payload, qos=1)
         self._waiting[sent.mid] = taken
         if sent.is_published():
             return

@@ -115,8 +115,8 @@ class Scheduler:
                 group.create_task(_forever("revoke", self._revoke_round))
                 group.create_task(_forever("renew_license", self._license_round))
                 group.create_task(_forever("housekeeping", self._housekeeping_round))
-        except* psycopg.OperationalError as lost:
-            raise lost.exceptions[0] from None
+        except* psycopg.OperationalError:
+            _log.warning("scheduler_lost_its_lock")
         finally:
             self._broker.stop()
 
