@@ -20,9 +20,8 @@ from iotistic_pki import ca
 from iotistic_pki.keys import public_pem
 from iotistic_tenant_api.testing import Billing, TenantFiles
 from tests.fixtures.broker import Mosquitto, start_mosquitto
-from tests.fixtures.engine import busybox, docker_engine, end, free_port, registry
+from tests.fixtures.engine import end, free_port
 
-__all__ = ["busybox", "docker_engine", "registry"]
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
 ADDRESS = "127.77.5.17"

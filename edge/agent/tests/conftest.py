@@ -1,15 +1,18 @@
 """Fixtures for the agent's tests; the real components come from the whole project's tests."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from edge.agent.tests.tenant import Tenant, make_authority, make_keys, serve
-from iotistic_contract.codec import b64u_encode
-from iotistic_pki.ca import Authority
-from iotistic_pki.provisioning import ProvisioningKeys
-from tests.fixtures.engine import busybox, docker_engine, registry
+sys.path.insert(0, str(Path(__file__).parents[3]))  # what crosses packages is imported by its path
+
+from edge.agent.tests.tenant import Tenant, make_authority, make_keys, serve  # noqa: E402
+from iotistic_contract.codec import b64u_encode  # noqa: E402
+from iotistic_pki.ca import Authority  # noqa: E402
+from iotistic_pki.provisioning import ProvisioningKeys  # noqa: E402
+from tests.fixtures.engine import busybox, docker_engine, registry  # noqa: E402
 
 __all__ = ["busybox", "docker_engine", "registry"]
 
