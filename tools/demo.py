@@ -57,7 +57,7 @@ def guarded(site: Site, arguments: list[str]) -> int:
     site.lock.parent.mkdir(parents=True, exist_ok=True)
     command = [
         str(PROGRAMS / "iotistic-guard"), "--lock", str(site.lock), "--spare", SUPERVISED,
-        "--", sys.executable, str(Path(__file__)), *arguments,
+        "--parent", str(os.getpid()), "--", sys.executable, str(Path(__file__)), *arguments,
     ]  # fmt: skip
     with subprocess.Popen(command, env=os.environ | {RUN: site.id}) as guard:
         for number in (signal.SIGTERM, signal.SIGHUP):

@@ -22,6 +22,7 @@ from ._contract.planning import process as planning
 BAD_NAME = 10
 NOT_RUNNING = 70
 CONFIGURATION = "IOTISTIC_CONFIGURATION"
+CODE = frozenset({".py", ".sql", ".html", ".css", ".json"})
 
 
 class ProcessError(Exception):
@@ -107,7 +108,8 @@ class Wanted:
         )
 
     def _section(self, site, environment):
-        guarded = [site.guard, "--env-file", str(environment), "--site", site.id, "--"]
+        guarded = [site.guard, "--env-file", str(environment), "--site", site.id]
+        guarded += ["--mark", f"{site.id}/{self.name}", "--"]
         if self.user:  # the guard stays who it is: it reads the environment file
             owner = f"--reuid={self.user} --regid={self.user} --init-groups --pdeathsig=KILL"
             guarded += ["setpriv", *owner.split(), "--"]
@@ -301,11 +303,17 @@ def _configuration(pid):
     return None
 
 
-def _sha256(path):
-    try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    except FileNotFoundError:
+def _sha256(name):
+    """Return a hash of a file, or of all the code below a folder; "absent" for neither."""
+    path = Path(name)
+    if path.is_file():
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    if not path.is_dir():
         return "absent"
+    digest = hashlib.sha256()
+    for file in sorted(file for file in path.rglob("*") if file.suffix in CODE and file.is_file()):
+        digest.update(f"{file.relative_to(path)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()
 
 
 def _write(path, text):

@@ -40,7 +40,9 @@ options:
     description: Its working folder. The site's folder when omitted.
     type: path
   watch:
-    description: Configuration files whose content calls for a restart when it changes.
+    description:
+      - Configuration files whose content calls for a restart when it changes.
+      - Of a folder, the code below it does.
     type: list
     elements: path
     default: []
