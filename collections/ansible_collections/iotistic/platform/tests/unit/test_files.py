@@ -27,23 +27,31 @@ def tree(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.fixture(scope="session")
+def made(tmp_path_factory):
+    """A folder with root, platform and tenant authority."""
+    folder = tmp_path_factory.mktemp("made")
+    tenant = ca.Tenant(customer_id=CUSTOMER_ID, base_domain="example.test", addresses=(ADDRESS,))
+    with (
+        ca.create_root(folder / "root", "Test") as root,
+        ca.create_platform(folder / "platform", root, "Test") as platform,
+    ):
+        ca.create_tenant(folder / "tenant", platform, tenant).close()
+    return folder
+
+
 @pytest.fixture
-def authorities(run, tmp_path):
-    """Root, platform and tenant authority; the options of the last."""
-    root = {"kind": "root", "name": "Test", "path": str(tmp_path / "root")}
-    platform = {"kind": "platform", "name": "Test", "path": str(tmp_path / "platform")}
-    run("vpn_ca", **root)
-    run("vpn_ca", issuer=root["path"], **platform)
-    tenant = {
+def authorities(made, tmp_path):
+    """The options of a tenant's authority; it and those above it are there."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    return {
         "kind": "tenant",
         "path": str(tmp_path / "tenant"),
-        "issuer": platform["path"],
+        "issuer": str(tmp_path / "platform"),
         "customer_id": CUSTOMER_ID,
         "base_domain": "example.test",
         "addresses": [ADDRESS],
     }
-    run("vpn_ca", **tenant)
-    return tenant
 
 
 def test_an_authority_is_made_once(run, tmp_path):
@@ -60,19 +68,23 @@ def test_an_authority_is_made_once(run, tmp_path):
 
 
 def test_a_tenant_has_two_forms_of_one_key(run, authorities):
+    assert not run("vpn_ca", **authorities)["changed"]
+    shutil.rmtree(authorities["path"])
+    predicted = run("vpn_ca", check=True, **authorities)
+    assert not Path(authorities["path"]).exists()
     told = run("vpn_ca", **authorities)
-    assert not told["changed"]
+    assert (told["changed"], told["diff"]) == (True, predicted["diff"])
     assert told["authority"]["anchor"].endswith("tenant-ca.pem")
 
 
 def test_a_root_with_a_passphrase(run, tmp_path):
-    root = {"kind": "root", "name": "Test", "path": str(tmp_path / "root"), "passphrase": "open"}
+    root = {"kind": "root", "name": "Test", "path": str(tmp_path / "root"), "passphrase": "sesame"}
     run("vpn_ca", **root)
     assert not run("vpn_ca", **root)["changed"]
     platform = {"kind": "platform", "name": "Test", "path": str(tmp_path / "p")}
     platform["issuer"] = root["path"]
-    assert "open" not in run("vpn_ca", failing=True, issuer_passphrase="shut", **platform)["msg"]
-    assert run("vpn_ca", issuer_passphrase="open", **platform)["changed"]
+    assert "sesame" not in run("vpn_ca", failing=True, issuer_passphrase="shut", **platform)["msg"]
+    assert run("vpn_ca", issuer_passphrase="sesame", **platform)["changed"]
 
 
 @pytest.mark.parametrize(
