@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     from .metrics import Counts
     from .usecases.accounts import Accounts
     from .usecases.customers import Customers
+    from .usecases.jobs import Jobs
     from .usecases.licensing import Licensing
-    from .usecases.tenants import Jobs, Tenants
+    from .usecases.tenants import Tenants
 
 __all__ = ["TITLE", "VERSION", "Parts", "create_app"]
 

@@ -20,7 +20,7 @@ from iotistic_pki.tokens import Purpose
 
 from .keys import reissue, verify
 from .runtime import MIGRATIONS, build, build_worker
-from .schemas import CustomerView
+from .schemas.customers import CustomerView
 from .settings import BillingSettings, KeySettings, WorkerSettings
 from .trial import try_sign_up
 

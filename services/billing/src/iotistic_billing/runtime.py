@@ -35,8 +35,9 @@ from .security import Credentials
 from .settings import BillingSettings, WorkerSettings
 from .usecases.accounts import Accounts
 from .usecases.customers import Customers, Registry
+from .usecases.jobs import Jobs
 from .usecases.licensing import Licensing
-from .usecases.tenants import Jobs, Platform, Tenants
+from .usecases.tenants import Platform, Tenants
 
 if TYPE_CHECKING:
     from iotistic_kit.app import ServiceApp

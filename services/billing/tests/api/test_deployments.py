@@ -113,6 +113,24 @@ async def test_without_a_free_address_nothing_is_queued(billing):
     assert (await shown(billing, late))["deployment"] is None
 
 
+async def test_a_new_name_reaches_a_deployed_tenant_by_itself_and_only_then(billing):
+    customer = await billing.customer()
+    path = f"/api/customers/{customer['id']}"
+    await billing.call("PATCH", path, {"company_name": "Acme Valves"})
+    assert (await billing.call("GET", "/api/admin/jobs")).json["items"] == []
+    await deploy(billing, customer)
+    queue = WorkQueue(billing.built.database, worker="w")
+    await queue.finish(await queue.claim(KINDS))
+    wanted = (await shown(billing, customer))["deployment"]["wanted_hash"]
+    async with billing.built.database.connection() as connection:
+        await connection.execute("UPDATE deployments SET applied_hash = %s", [wanted])
+
+    await billing.call("PATCH", path, {"full_name": "A. Owner"})
+    assert (await shown(billing, customer))["deployment"]["status"] == "ready"
+    await billing.call("PATCH", path, {"company_name": "Acme Pumps"})
+    assert (await shown(billing, customer))["deployment"]["status"] == "queued"
+
+
 async def test_jobs_are_listed_newest_first_page_by_page(billing):
     queued = []
     for number in range(3):

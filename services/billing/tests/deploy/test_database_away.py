@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from iotistic_kit.migrations import migrate
-from iotistic_kit.testing import PostgresServer, running_postgres
 
 from iotistic_billing.runtime import MIGRATIONS
+from iotistic_kit.migrations import migrate
+from iotistic_kit.testing import PostgresServer, running_postgres
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 

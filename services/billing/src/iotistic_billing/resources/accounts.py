@@ -13,13 +13,12 @@ from iotistic_billing.domain.errors import (
     TooManyAttempts,
 )
 from iotistic_billing.resources.deployments import deploy_answer
-from iotistic_billing.schemas import (
+from iotistic_billing.schemas.bodies import LoginBody, SignUpBody
+from iotistic_billing.schemas.customers import (
     CustomerView,
     LoginAnswer,
-    LoginBody,
     PlanList,
     SignUpAnswer,
-    SignUpBody,
     plan_list,
 )
 from iotistic_billing.usecases.accounts import SignUpForm

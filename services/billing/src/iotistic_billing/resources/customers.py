@@ -6,17 +6,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from iotistic_billing.domain.errors import CustomerNotFound, EmailTaken, PlanConflict
-from iotistic_billing.schemas import (
+from iotistic_billing.schemas.bodies import (
     CustomerBody,
-    CustomerPage,
     CustomerQuery,
-    CustomerView,
     OwnRecordBody,
     PageQuery,
     PlanBody,
-    TenantPage,
-    TenantView,
 )
+from iotistic_billing.schemas.customers import CustomerPage, CustomerView, TenantPage, TenantView
 from iotistic_billing.security import ADMIN, OWN, OWN_PERSON
 from iotistic_billing.usecases.customers import WantedCustomer
 from iotistic_contract.errors import ContractError

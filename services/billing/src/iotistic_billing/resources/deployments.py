@@ -12,18 +12,9 @@ from iotistic_billing.domain.errors import (
     JobNotFound,
     JobNotWaiting,
 )
-from iotistic_billing.schemas import (
-    DeployAnswer,
-    DeployBody,
-    DeploymentView,
-    JobPage,
-    JobQuery,
-    JobView,
-    LogLine,
-    LogPage,
-    LogQuery,
-    deployment_view,
-)
+from iotistic_billing.schemas.bodies import DeployBody, JobQuery, LogQuery
+from iotistic_billing.schemas.customers import DeployAnswer, DeploymentView, deployment_view
+from iotistic_billing.schemas.jobs import JobPage, JobView, LogLine, LogPage
 from iotistic_billing.security import ADMIN, OWN, OWN_PERSON
 from iotistic_kit.app import principal_of
 from iotistic_kit.bodies import read_body, read_query
@@ -32,7 +23,8 @@ from iotistic_kit.operation import operation
 if TYPE_CHECKING:
     from falcon.asgi import Request, Response
 
-    from iotistic_billing.usecases.tenants import Jobs, Queued, Tenants
+    from iotistic_billing.usecases.jobs import Jobs
+    from iotistic_billing.usecases.tenants import Queued, Tenants
 
 __all__ = [
     "Deploy",

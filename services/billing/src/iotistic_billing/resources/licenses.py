@@ -7,16 +7,13 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, get_args
 
 from iotistic_billing.domain.errors import CustomerNotFound, LicenseNotFound
-from iotistic_billing.schemas import (
+from iotistic_billing.schemas.bodies import RevokeBody, Scope, ServiceTokenBody, VerifyBody
+from iotistic_billing.schemas.licenses import (
     LicensePage,
     LicenseView,
     PublicKeyView,
     RevokeAnswer,
-    RevokeBody,
-    Scope,
     ServiceTokenAnswer,
-    ServiceTokenBody,
-    VerifyBody,
     VerifyView,
 )
 from iotistic_billing.security import ADMIN, OWN, OWN_PERSON, SOMEBODY

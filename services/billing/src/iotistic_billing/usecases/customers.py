@@ -128,17 +128,13 @@ class Customers:
             actual = await customers.get(customer_id, lock=True)
             held = _operators(actual, plan, self._clock.now())
             customer = replace(actual, subscription=held)
-            changed = await self._write(connection, actual, customer, actor)
-            shown = await self._tenants.shown(connection, customer)
-            if changed and shown.deployment is not None:
-                await self._tenants.queue(connection, customer, f"plan {plan}", actor)
-                shown = await self._tenants.shown(connection, customer)
-            return shown
+            await self._write(connection, actual, customer, actor)
+            return await self._followed(connection, customer, f"plan {plan}", actor)
 
     async def change(
         self, customer_id: str, actor: str, *, company_name: str | None, full_name: str | None
     ) -> Tenant:
-        """Change what people may change of their own record."""
+        """Change what people may change of their own record; a deployed tenant follows."""
         async with self._database.transaction() as connection:
             customers = PostgresCustomers(connection)
             actual = await customers.get(customer_id, lock=True)
@@ -148,7 +144,20 @@ class Customers:
                 full_name=full_name or actual.full_name,
             )
             await self._write(connection, actual, customer, actor)
-            return await self._tenants.shown(connection, customer)
+            return await self._followed(connection, customer, "own record changed", actor)
+
+    async def _followed(
+        self, connection: Connection, customer: Customer, reason: str, actor: str
+    ) -> Tenant:
+        """Return the customer, after queueing a deployment where something else is wanted now."""
+        shown = await self._tenants.shown(connection, customer)
+        deployment = shown.deployment
+        if deployment is None or shown.state == "absent":
+            return shown
+        if deployment.applied_hash == shown.wanted_hash:
+            return shown
+        await self._tenants.queue(connection, customer, reason, actor)
+        return await self._tenants.shown(connection, customer)
 
     async def _create(self, connection: Connection, wanted: WantedCustomer, actor: str) -> Customer:
         now = self._clock.now()
@@ -167,10 +176,10 @@ class Customers:
 
     async def _write(
         self, connection: Connection, actual: Customer, customer: Customer, actor: str
-    ) -> bool:
-        """Store what differs, with a new license where it says something else; tell if any."""
+    ) -> None:
+        """Store what differs, with a new license where it says something else."""
         if customer == actual:
-            return False
+            return
         now = self._clock.now()
         with email_is_free():
             await PostgresCustomers(connection).update(customer, now)
@@ -179,7 +188,6 @@ class Customers:
         audit = PostgresAudit(connection)
         plan = customer.subscription.plan
         await audit.note(now, actor, "customer_changed", customer.id, changed=changed, plan=plan)
-        return True
 
 
 @contextmanager
