@@ -111,7 +111,7 @@ class JobsResource:
     def __init__(self, jobs: Jobs) -> None:
         self._jobs = jobs
 
-    @operation("List jobs", access=ADMIN, query=JobQuery, response=JobPage)
+    @operation("List jobs", access=ADMIN, query=JobQuery, response=JobPage, problems=(JobNotFound,))
     async def on_get(self, req: Request, resp: Response) -> None:
         """Answer a page, newest first."""
         query = read_query(req, JobQuery)

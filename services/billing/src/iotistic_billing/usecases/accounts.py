@@ -40,6 +40,7 @@ SIGN_UPS, SIGN_UP_WINDOW = 5, timedelta(hours=1)
 LOGINS, LOGIN_WINDOW = 10, timedelta(minutes=15)
 SESSION = timedelta(hours=12)
 ANSWERS_KEPT = timedelta(hours=24)
+HASHES_AT_ONCE = 2  # each takes 64 MiB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +100,7 @@ class Accounts:
         self._pending_trials = pending_trials
         self._random_name = random_name
         self._hasher = hasher
+        self._hashing = asyncio.Semaphore(HASHES_AT_ONCE)
         self._nobody = hasher.hash(random_name(16))
 
     async def sign_up(self, form: SignUpForm) -> SignedUp:
@@ -110,7 +112,8 @@ class Accounts:
         if before is not None:
             return before
         await self._count("signup", form.source, SIGN_UPS, SIGN_UP_WINDOW)
-        password_hash = await asyncio.to_thread(self._hasher.hash, form.password)
+        async with self._hashing:
+            password_hash = await asyncio.to_thread(self._hasher.hash, form.password)
         async with self._database.transaction() as connection:
             accounts = PostgresAccounts(connection)
             if form.idempotency_key is not None:
@@ -131,7 +134,9 @@ class Accounts:
         async with self._database.connection() as connection:
             found = await PostgresCustomers(connection).password_of(email)
         customer_id, stored = found or ("", self._nobody)
-        if not await asyncio.to_thread(self._matches, stored, password) or not customer_id:
+        async with self._hashing:
+            right = await asyncio.to_thread(self._matches, stored, password)
+        if not right or not customer_id:
             raise LoginRefused("the e-mail address or the password is wrong")
         now = self._clock.now()
         token = new_session_token()
