@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import SecretStr
@@ -18,8 +18,9 @@ from iotistic_tenant_api.scheduling.license import RenewLicense
 from iotistic_tenant_api.security.billing import Installed, Seeds, read_installed
 
 if TYPE_CHECKING:
-    from iotistic_tenant_api.testing import TenantFiles
     from collections.abc import Iterator
+
+    from iotistic_tenant_api.testing import TenantFiles
 
 pytestmark = pytest.mark.real
 

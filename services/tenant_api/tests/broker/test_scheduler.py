@@ -65,7 +65,10 @@ async def test_a_written_spec_is_announced_to_its_device_alone(
     path = f"/api/v1/devices/{lamp.uuid}/target-state"
     await api.call("PUT", path, SPEC, headers={"If-Match": '"0"'})
     assert await _get(session.delivered) == (f"agent/{lamp.uuid}/update", b'{"schema":1}')
-    await asyncio.sleep(0.3)
+    again = await _get(session.delivered)
+    assert again[0] == f"agent/{lamp.uuid}/update", "once more when every worker has heard"
+    await asyncio.sleep(0.5)
+    assert session.delivered.empty()
     assert spy.delivered.empty()
     assert await api.rows("SELECT * FROM poll_requests") == []
 

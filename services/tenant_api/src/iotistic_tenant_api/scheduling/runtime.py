@@ -73,7 +73,7 @@ class Scheduler:
         self.database = Database(settings.conninfo, name="tenant-scheduler", largest=5)
         self._broker = _broker(settings)
         certificates = DeviceCertificates(SignerClient(settings.signer_socket))
-        self._announce = Announcements(self.database, self._broker)
+        self._announce = Announcements(self.database, self._broker, clock)
         self._end_overrides = EndOverrides(self.database, clock)
         self._revoke = RevokeCertificates(
             self.database, certificates, self._broker, settings.mqtt_pid_file, clock
@@ -137,7 +137,7 @@ class Scheduler:
 
     async def _announce_round(self) -> None:
         told = await self._announce()
-        await _woken(self._targets, 5.0 if told else 1.0)
+        await _woken(self._targets, 5.0 if told else 0.5)
 
     async def _override_round(self) -> None:
         until_next = await self._end_overrides()

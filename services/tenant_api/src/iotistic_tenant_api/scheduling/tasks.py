@@ -15,7 +15,7 @@ from iotistic_tenant_api.domain.targets import expire
 from iotistic_tenant_api.live.checks import HEARTBEAT
 from iotistic_tenant_api.scheduling.broker import BrokerAway
 from iotistic_tenant_api.storage.configuration import PostgresConfiguration
-from iotistic_tenant_api.storage.devices import PostgresDevices
+from iotistic_tenant_api.storage.poll_requests import PostgresPollRequests
 from iotistic_tenant_api.storage.registrations import PostgresRegistrations
 from iotistic_tenant_api.storage.targets import PostgresTargets
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from iotistic_kit.db import Database
     from iotistic_tenant_api.scheduling.broker import Broker
     from iotistic_tenant_api.security.certificates import DeviceCertificates
+    from iotistic_tenant_api.storage.poll_requests import PollRequest
 
 __all__ = ["Announcements", "EndOverrides", "Heartbeat", "RevokeCertificates"]
 
@@ -37,27 +38,29 @@ _REASONS = {"superseded": "superseded", "released": "cessation_of_operation"}
 
 
 class Announcements:
-    """Tells devices to poll, once the broker has taken it; until then the wish stays stored."""
+    """Tells devices to poll, at once and again; what the broker hasn't taken stays asked for."""
 
-    def __init__(self, database: Database, broker: Broker) -> None:
+    def __init__(self, database: Database, broker: Broker, clock: Clock) -> None:
         self._database = database
         self._broker = broker
+        self._clock = clock
 
     async def __call__(self) -> bool:
-        """Return whether everything was told; False to try again soon."""
+        """Return whether nobody waits to be told any more; False to come back soon."""
         while True:
             async with self._database.connection() as connection:
-                wishes = await PostgresDevices(connection).poll_requests(BATCH)
-            if not wishes:
-                return True
+                requests = PostgresPollRequests(connection)
+                due = await requests.due(self._clock.now(), BATCH)
+                if not due:
+                    return not await requests.waiting()
             sent = await asyncio.gather(
-                *(self._broker.publish(topic("update", uuid), POLL_MESSAGE) for uuid, _ in wishes),
+                *(self._broker.publish(_update(one), POLL_MESSAGE) for one in due),
                 return_exceptions=True,
             )
             if any(isinstance(outcome, BrokerAway) for outcome in sent):
                 return False
             async with self._database.transaction() as connection:
-                await PostgresDevices(connection).told_to_poll(wishes)
+                await PostgresPollRequests(connection).told(due, self._clock.now())
 
 
 class EndOverrides:
@@ -79,7 +82,7 @@ class EndOverrides:
                 if changed:
                     await targets.put(changed, by="scheduler")
                     uuids = [target.uuid for target in changed]
-                    await PostgresDevices(connection).ask_to_poll(uuids, now)
+                    await PostgresPollRequests(connection).ask(uuids, now)
                 following = await targets.next_expiry()
             if following is None or following > now:
                 return None if following is None else following - now
@@ -154,3 +157,7 @@ class Heartbeat:
             await PostgresConfiguration(connection).put(
                 HEARTBEAT, {"pid": os.getpid()}, self._clock.now()
             )
+
+
+def _update(request: PollRequest) -> str:
+    return topic("update", request.device_uuid)

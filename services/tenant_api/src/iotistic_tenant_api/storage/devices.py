@@ -150,31 +150,3 @@ class PostgresDevices:
                WHERE devices.uuid = seen.uuid""",
             (sorted(times), [times[uuid] for uuid in sorted(times)]),
         )
-
-    async def ask_to_poll(self, uuids: Iterable[str], at: datetime) -> None:
-        """Have the scheduler tell these devices to poll."""
-        await self._connection.execute(
-            """INSERT INTO poll_requests (device_uuid, asked_at)
-               SELECT uuid, %s FROM unnest(%s::uuid[]) AS wanted (uuid) ORDER BY uuid
-               ON CONFLICT (device_uuid) DO UPDATE SET asked_at = excluded.asked_at""",
-            (at, list(uuids)),
-        )
-
-    async def poll_requests(self, limit: int) -> list[tuple[str, datetime]]:
-        """Return (uuid, asked at) of devices that are to be told, first come first."""
-        cursor = await self._connection.execute(
-            """SELECT device_uuid::text, asked_at FROM poll_requests
-               ORDER BY asked_at, device_uuid LIMIT %s""",
-            (limit,),
-        )
-        return [(uuid, asked_at) for uuid, asked_at in await cursor.fetchall()]
-
-    async def told_to_poll(self, wishes: Iterable[tuple[str, datetime]]) -> None:
-        """Drop the wishes that were met; one that was renewed meanwhile stays."""
-        met = list(wishes)
-        await self._connection.execute(
-            """DELETE FROM poll_requests
-               USING unnest(%s::uuid[], %s::timestamptz[]) AS met (uuid, at)
-               WHERE device_uuid = met.uuid AND asked_at <= met.at""",
-            ([uuid for uuid, _ in met], [at for _, at in met]),
-        )

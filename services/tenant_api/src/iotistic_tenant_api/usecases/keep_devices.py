@@ -14,6 +14,7 @@ from iotistic_tenant_api.domain.registration import ProvisioningKey
 from iotistic_tenant_api.storage.configuration import PostgresAudit
 from iotistic_tenant_api.storage.connection import DEVICE_CHANGED, TARGET_CHANGED, announce
 from iotistic_tenant_api.storage.devices import PostgresDevices
+from iotistic_tenant_api.storage.poll_requests import PostgresPollRequests
 from iotistic_tenant_api.storage.provisioning import PostgresProvisioningKeys
 from iotistic_tenant_api.storage.registrations import PostgresRegistrations
 
@@ -89,7 +90,7 @@ class DeviceDesk:
         async with self._database.transaction() as connection:
             devices = PostgresDevices(connection)
             await _view(devices, uuid)
-            await devices.ask_to_poll([uuid], self._clock.now())
+            await PostgresPollRequests(connection).ask([uuid], self._clock.now())
             await announce(connection, TARGET_CHANGED, [uuid])
 
 

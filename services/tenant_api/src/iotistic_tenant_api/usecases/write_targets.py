@@ -10,6 +10,7 @@ from iotistic_tenant_api.domain.documents import parsed
 from iotistic_tenant_api.domain.errors import Refused
 from iotistic_tenant_api.domain.targets import Target, check_revision, override, write
 from iotistic_tenant_api.storage.devices import PostgresDevices
+from iotistic_tenant_api.storage.poll_requests import PostgresPollRequests
 from iotistic_tenant_api.storage.targets import PostgresTargets
 
 if TYPE_CHECKING:
@@ -122,4 +123,4 @@ async def _ask_to_poll(
     newer = [target for target in changed if target.version != held[target.uuid].version]
     if newer:
         uuids = [target.uuid for target in newer]
-        await PostgresDevices(connection).ask_to_poll(uuids, newer[0].changed_at)
+        await PostgresPollRequests(connection).ask(uuids, newer[0].changed_at)
