@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import time
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import Any
@@ -17,6 +18,7 @@ from ansible.module_utils.urls import open_url
 
 __all__ = ["Answer", "ApiError", "Client", "facts", "quoted"]
 
+PAUSE = 0.5
 AGENT = "iotistic.platform (Ansible collection)"
 
 
@@ -64,6 +66,17 @@ class Client:
     def get(self, path: str, query: dict[str, Any] | None = None) -> Answer:
         """Return what is at ``path``."""
         return self.call("GET", f"{path}?{urlencode(query)}" if query else path)
+
+    def get_until(self, path: str, deadline: float) -> Answer:
+        """Return what is at ``path``; ask again while the server is away, until the deadline."""
+        while True:
+            try:
+                return self.get(path)
+            except ApiError as error:
+                away = error.status is None or error.status >= 500
+                if not away or time.monotonic() > deadline:
+                    raise
+            time.sleep(PAUSE)
 
     def items(self, path: str, query: dict[str, Any] | None = None) -> list[dict[str, Any]]:
         """Return all entries of a list, page by page."""

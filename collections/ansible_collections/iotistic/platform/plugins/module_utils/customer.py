@@ -110,15 +110,27 @@ class Customers:
     def _await_job(self, deadline: float) -> None:
         """Return when the deployment's job has succeeded."""
         while True:
-            job = self._billing.get(f"/api/admin/jobs/{quoted(self._job_id)}").body
+            path = f"/api/admin/jobs/{quoted(self._job_id)}"
+            job = self._billing.get_until(path, deadline).body
             status = job["status"]
             if status == "succeeded":
                 return
+            if status == "canceled" and self._superseded():
+                continue
             if status not in PENDING:
-                raise ApiError(self._failure(job, f"has {status}"))
+                raise ApiError(
+                    self._failure(job, "failed" if status == "failed" else f"was {status}")
+                )
             if time.monotonic() > deadline:
                 raise ApiError(self._failure(job, f"is {status} after {self._wait_timeout} s"))
             time.sleep(PAUSE)
+
+    def _superseded(self) -> bool:
+        """Follow the job that took the place of a canceled one; False when none did."""
+        newer = (self._known().get("deployment") or {}).get("job_id")
+        found = newer not in {None, self._job_id}
+        self._job_id = newer if found else self._job_id
+        return found
 
     def _await_ready(self, deadline: float) -> None:
         """Return when the tenant that was deployed answers that it is ready."""

@@ -144,7 +144,7 @@ class TargetStates:
         deadline = time.monotonic() + timeout
         waiting = {uuid: target["version"] for uuid, target in self.facts.items()}
         while True:
-            reports = {uuid: self._report(uuid) for uuid in waiting}
+            reports = {uuid: self._report(uuid, deadline) for uuid in waiting}
             waiting = {
                 uuid: version
                 for uuid, version in waiting.items()
@@ -158,10 +158,10 @@ class TargetStates:
                 raise ApiError(f"not applied within {timeout} s:\n{told}")
             time.sleep(PAUSE)
 
-    def _report(self, uuid: str) -> dict[str, Any]:
+    def _report(self, uuid: str, deadline: float) -> dict[str, Any]:
         path = f"/api/v1/devices/{quoted(uuid)}/current-state"
         try:
-            return self._tenant.get(path).body.get("report") or {}
+            return self._tenant.get_until(path, deadline).body.get("report") or {}
         except ApiError as error:
             if error.status == 404:
                 return {}

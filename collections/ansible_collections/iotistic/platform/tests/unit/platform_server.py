@@ -39,7 +39,9 @@ class RefusedError(Exception):
 class MemoryPlatform:
     """A site with one customer at most; tests read and set its attributes.
 
-    ``job_outcome`` is what deployments come to; ``requests`` is what was asked, in order.
+    ``job_outcome`` is what deployments come to, ``job_outcomes`` what single jobs come to. A
+    request to a path with the first of ``away`` in it is refused once. ``requests`` is what was
+    asked, in order.
     """
 
     def __init__(self, certificates):
@@ -47,7 +49,8 @@ class MemoryPlatform:
         self.customers, self.devices, self.keys, self.targets = {}, {}, {}, {}
         self.reports, self.tokens, self.requests, self.jobs = {}, {}, [], []
         self.job_outcome, self.log = "succeeded", ["PLAY [One tenant]", "fatal: no space left"]
-        self.trouble = None
+        self.job_outcomes, self.newest_job = {}, None
+        self.trouble, self.away = None, []
         self._server = ThreadingHTTPServer((ADDRESS, 0), _handler(self))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificates.chain, certificates.key)
@@ -79,6 +82,8 @@ class MemoryPlatform:
         parts = urlsplit(target)
         self.requests.append((method, parts.path))
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        if self.away and self.away[0] in parts.path:
+            raise RefusedError(503, "unavailable", f"{self.away.pop(0)} is away")
         for wanted, pattern, scope, respond in ROUTES:
             match = re.fullmatch(pattern, parts.path)
             if method == wanted and match:
@@ -137,13 +142,14 @@ class MemoryPlatform:
             "status": status,
             "wanted_hash": "w",
             "applied_hash": "w" if self.job_outcome == "succeeded" else None,
-            "job_id": str(len(self.jobs)),
+            "job_id": self.newest_job or str(len(self.jobs)),
         }
         return 202, {"status": "queued", "job_id": str(len(self.jobs))}
 
     def job(self, job_id, *, query, body):
         error = "postgres didn't start" if self.job_outcome == "failed" else None
-        return 200, {"id": job_id, "status": self.job_outcome, "attempt": 1, "error": error}
+        status = self.job_outcomes.get(job_id, self.job_outcome)
+        return 200, {"id": job_id, "status": status, "attempt": 1, "error": error}
 
     def job_log(self, job_id, *, query, body):
         lines = [{"n": n, "line": line} for n, line in enumerate(self.log)]

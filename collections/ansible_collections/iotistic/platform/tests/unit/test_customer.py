@@ -77,10 +77,27 @@ def test_a_failed_deployment_shows_why(run, platform, connection):
     platform.job_outcome = "failed"
     failed = run("customer", failing=True, **ACME, **connection)
     assert failed["msg"].splitlines() == [
-        "the deployment of acme has failed (job 1, attempt 1): postgres didn't start",
+        "the deployment of acme failed (job 1, attempt 1): postgres didn't start",
         "PLAY [One tenant]",
         "fatal: no space left",
     ]
+
+
+def test_a_job_that_another_took_the_place_of_is_followed(run, platform, connection):
+    platform.job_outcomes, platform.newest_job = {"1": "canceled", "2": "succeeded"}, "2"
+    assert run("customer", **ACME, **connection)["changed"]
+
+
+def test_billing_may_be_away_while_a_job_runs(run, platform, connection):
+    platform.away = ["/api/admin/jobs/"]
+    assert run("customer", **ACME, **connection)["changed"]
+    assert platform.away == []
+
+
+def test_a_canceled_deployment_is_told(run, platform, connection):
+    platform.job_outcome = "canceled"
+    failed = run("customer", failing=True, **ACME, **connection)
+    assert failed["msg"].startswith("the deployment of acme was canceled (job 1")
 
 
 def test_a_deployment_that_nobody_takes(run, platform, connection):

@@ -134,6 +134,7 @@ def test_an_unknown_device_stops_the_whole_list(run, platform, devices):
 def test_waiting_ends_when_each_device_has_applied_its_version(run, platform, devices):
     report = {"status": "applied", "appliedVersion": 1}
     platform.reports = {PUMP: report, PRESS: report}
+    platform.away = ["/current-state"]
     assert run("device_target_state", targets=both(), wait=True, **devices)["changed"]
 
     waiting = {"wait": True, "wait_timeout": 0}
