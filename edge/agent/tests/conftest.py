@@ -8,11 +8,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))  # what crosses packages is imported by its path
 
-from edge.agent.tests.tenant import Tenant, make_authority, make_keys, serve  # noqa: E402
-from iotistic_contract.codec import b64u_encode  # noqa: E402
-from iotistic_pki.ca import Authority  # noqa: E402
-from iotistic_pki.provisioning import ProvisioningKeys  # noqa: E402
-from tests.fixtures.engine import busybox, docker_engine, registry  # noqa: E402
+from edge.agent.tests.tenant import Tenant, make_authority, make_keys, serve
+from iotistic_contract.codec import b64u_encode
+from iotistic_pki.ca import Authority
+from iotistic_pki.provisioning import ProvisioningKeys
+from tests.fixtures.engine import busybox, docker_engine, registry
 
 __all__ = ["busybox", "docker_engine", "registry"]
 

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import signal
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -152,7 +153,14 @@ class Agent:
                 agent_version=AGENT_VERSION,
             )
             again = partial(register, string, identity, self._keys, self._settings)
-        await online(self._known, again, self._store.register, self._session, _chance)
+        await online(
+            known=self._known,
+            register=again,
+            keep=self._store.register,
+            session=self._session,
+            random=_chance,
+            now=time.monotonic,
+        )
 
     async def _session(self, registration: Registration) -> None:
         context = verified_by(registration.ca_cert, self._settings.ca_file)

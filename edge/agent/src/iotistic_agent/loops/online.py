@@ -14,19 +14,22 @@ AFTER_A_REFUSAL = 3600.0
 Session = Callable[[Registration], Awaitable[None]]
 
 
-async def online(
+async def online(  # noqa: PLR0913 -- what it uses
+    *,
     known: Registration | None,
     register: Callable[[], Registration] | None,
     keep: Callable[[Registration], None],
     session: Session,
     random: Callable[[], float],
+    now: Callable[[], float],
 ) -> None:
     """Keep a session with the cloud; ``register`` is None without a provisioning string.
 
     A key that isn't taken (401) stops all calls. Then one new registration where there is a
-    string, else one try of the session an hour. Containers go on meanwhile.
+    string, at most one an hour, else one try of the session an hour. Containers go on meanwhile.
+    ``now`` is in seconds and never goes back.
     """
-    registration = known
+    registration, renewed_at = known, -AFTER_A_REFUSAL
     while True:
         if registration is None and register is not None:
             registration = await registered(register, random)
@@ -38,7 +41,8 @@ async def online(
         except* Unauthorized as group:
             reason = str(group.exceptions[0])
             log(Component.SYNC).error("unauthorized", extra={"reason": reason, "calls": "stopped"})
-        if register is not None:
+        if register is not None and now() - renewed_at >= AFTER_A_REFUSAL:
+            renewed_at = now()
             renewed = await _once(register)
             if renewed is not None:
                 registration = renewed
