@@ -63,6 +63,7 @@ def test_the_hash_follows_what_reaches_a_tenant_and_nothing_else(tmp_path):
     cache.mkdir()
     (cache / "x.pyc").write_text("compiled")
     (tmp_path / "roles/tenant_local/README.md").write_text("words")
+    (tmp_path / "roles/tenant_local/tasks/.main.yml.swp").write_text("an editor's")
     assert code.current() == first == CodeHash(tmp_path).current()
 
     (tmp_path / "services/tenant_api/src/x.py").write_text("x = 22")

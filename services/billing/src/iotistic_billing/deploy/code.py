@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CodeHash"]
 
-# What reaches a tenant: playbook, roles, modules, and the programs that it runs.
+# What reaches a tenant: playbook, roles, modules, the programs that it runs and their libraries.
 DEPLOYED = (
     "playbooks/tenant_apply.yml",
     "playbooks/group_vars",
@@ -23,10 +24,12 @@ DEPLOYED = (
     "services/kit/src",
     "services/tenant_api/src",
     "services/dashboard/src",
+    "uv.lock",
 )
 # Roles of the platform and of devices: a change there changes no tenant.
 ELSEWHERE = frozenset({"billing", "demo_images", "docker_engine", "docker_registry", "edge_agent"})
 LEFT_OUT = frozenset({"__pycache__", "README.md", "tests", "molecule"})
+LOOKS = 5
 
 Stamp = tuple[tuple[str, int, int], ...]
 
@@ -40,7 +43,13 @@ class CodeHash:
     _hash: str = field(default="")
 
     def current(self) -> str:
-        """Return the hash in hex."""
+        """Return the hash in hex; files that come and go meanwhile have it looked at again."""
+        for _ in range(LOOKS):
+            with contextlib.suppress(FileNotFoundError):
+                return self._looked()
+        return self._looked()
+
+    def _looked(self) -> str:
         files = sorted(self._files())
         stamp = tuple((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files)
         if stamp != self._stamp or not self._hash:
@@ -62,9 +71,11 @@ class CodeHash:
                 yield root
             for path in root.rglob("*") if root.is_dir() else ():
                 parts = path.relative_to(self.project).parts
-                if path.is_file() and not LEFT_OUT.intersection(parts) and not _elsewhere(parts):
+                if path.is_file() and not _left_out(parts):
                     yield path
 
 
-def _elsewhere(parts: tuple[str, ...]) -> bool:
-    return parts[0] == "roles" and len(parts) > 1 and parts[1] in ELSEWHERE
+def _left_out(parts: tuple[str, ...]) -> bool:
+    hidden = any(part.startswith(".") for part in parts)
+    elsewhere = parts[0] == "roles" and len(parts) > 1 and parts[1] in ELSEWHERE
+    return hidden or elsewhere or bool(LEFT_OUT.intersection(parts))
