@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -335,3 +336,42 @@ def test_published_ports_get_the_devices_address(device, tenant, busybox):
     labels = json.loads(device.host.docker("inspect", device.name("web")))[0]["Config"]["Labels"]
     assert labels["iotistic.site"] == "site7"
     assert labels["iotistic.service-id"] == "id-web"
+
+
+def test_a_damaged_database_costs_a_registration_not_the_containers(device, tenant, busybox):
+    tenant.set_apps(app(busybox, one={}), 1)
+    device.start()
+    tenant.wait_for(lambda: applied(tenant, 1))
+    before = device.containers()
+    device.kill()
+    for part in ("device.sqlite-wal", "device.sqlite-shm"):
+        (device.folder / "state" / part).unlink(missing_ok=True)
+    (device.folder / "state/device.sqlite").write_bytes(b"SQLite format 3\0" + b"x" * 9000)
+    tenant.sections.clear()
+    device.start(DEVICE_UUID="")
+    tenant.wait_for(lambda: applied(tenant, 1))
+    assert {each.device_uuid for each in tenant.registered} == {device.uuid}
+    assert device.containers() == before
+
+
+def test_an_engine_that_hangs_does_not_keep_it_from_ending(device, tmp_path):
+    hanging = socket.socket(socket.AF_UNIX)
+    hanging.bind(str(tmp_path / "h.sock"))
+    hanging.listen(8)
+    device.start(DOCKER_HOST=f"unix://{tmp_path / 'h.sock'}")
+    time.sleep(1.5)
+    began = time.monotonic()
+    assert device.stop() == 0
+    assert time.monotonic() - began < 5
+    hanging.close()
+
+
+def test_a_second_agent_on_the_same_state_says_so(device, tenant):
+    device.start()
+    tenant.wait_for(lambda: len(tenant.requests) > 4)
+    first, second = device.process, Device(device.host, tenant, device.folder)
+    second.uuid = device.uuid
+    second.start()
+    assert second.process.wait(10) == 2
+    assert any("another agent" in line.get("reason", "") for line in device.log())
+    assert first.poll() is None

@@ -39,7 +39,7 @@ from iotistic_agent.settings import Settings
 from iotistic_agent.signals import Bell, Board
 from iotistic_agent.workshop import Pulls, Workshop
 from iotistic_contract.planning.container_body import Device
-from iotistic_pki.files import exclusive
+from iotistic_pki.files import exclusive, write_atomic
 
 __all__ = ["run"]
 
@@ -80,6 +80,16 @@ def _alone(folder: Path) -> Iterator[None]:
         raise StoreFault(f"another agent works in {folder}") from None
 
 
+def _identity(settings: Settings, store: Store) -> str:
+    """Return the device's uuid; a second copy outlives a damaged database."""
+    copy = settings.state_dir / "uuid"
+    kept = copy.read_text(encoding="ascii").strip() if copy.exists() else None
+    known = store.uuid(settings.device_uuid or kept, lambda: str(uuid.uuid4()))
+    if known != kept:
+        write_atomic(copy, known.encode("ascii"), 0o600)
+    return known
+
+
 def _begin(group: asyncio.TaskGroup, name: str, loop: Callable[[], Awaitable[None]]) -> None:
     group.create_task(guarded(name, loop, _chance), name=name)
 
@@ -96,7 +106,7 @@ class Agent:
     def __init__(self, settings: Settings, store: Store) -> None:
         self._settings = settings
         self._store = store
-        self._uuid = store.uuid(settings.device_uuid, lambda: str(uuid.uuid4()))
+        self._uuid = _identity(settings, store)
         self._keys: DeviceKeys = device_keys(settings.state_dir / "keys")
         self._known = store.registration()
         if self._known is None and settings.provisioning is None:
@@ -125,20 +135,23 @@ class Agent:
             pulls=Pulls(engine, retries, self._reconcile.ring),
         )
         log(Component.AGENT).info("started", extra={"uuid": self._uuid, "version": AGENT_VERSION})
-        async with asyncio.TaskGroup() as group:
-            begin = partial(_begin, group)
-            begin(
-                "reconcile",
-                lambda: reconcile(
-                    workshop,
-                    retries,
-                    self._reconcile,
-                    self._board,
-                    lambda: self._configured().reconcile_ms / 1000,
-                ),
-            )
-            begin("watch", lambda: watch(engine, self._reconcile, _chance))
-            begin("online", self._online)
+        try:
+            async with asyncio.TaskGroup() as group:
+                begin = partial(_begin, group)
+                begin(
+                    "reconcile",
+                    lambda: reconcile(
+                        workshop,
+                        retries,
+                        self._reconcile,
+                        self._board,
+                        lambda: self._configured().reconcile_ms / 1000,
+                    ),
+                )
+                begin("watch", lambda: watch(engine, self._reconcile, _chance))
+                begin("online", self._online)
+        finally:
+            engine.interrupt()
 
     async def _online(self) -> None:
         string = self._settings.provisioning

@@ -1,10 +1,12 @@
 """The device API of the tenant: JSON over verified TLS, in whole requests and answers."""
 
 import json
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
@@ -117,9 +119,11 @@ class Cloud:
         return _judged(answer)
 
     def close(self) -> None:
-        """Close the connection; the next call opens another one."""
+        """Close the connection, also under a call; the next call opens another one."""
         connection, self._connection = self._connection, None
         if connection is not None:
+            with suppress(OSError, AttributeError):
+                connection.sock.shutdown(socket.SHUT_RDWR)
             connection.close()
 
     def _sent(

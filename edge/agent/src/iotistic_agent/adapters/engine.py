@@ -55,6 +55,10 @@ class DockerEngine:
         self._label = f"iotistic.device={device.uuid}"
         self._api = ""
 
+    def interrupt(self) -> None:
+        """End all calls that are under way, from another thread."""
+        self._http.interrupt()
+
     def observe(self, images: Iterable[str]) -> World:
         """Return what the engine holds of this device, and which of ``images`` are there."""
         found = {image: self._image(image) for image in sorted(set(images))}

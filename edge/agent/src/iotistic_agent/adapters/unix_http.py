@@ -3,7 +3,7 @@
 import json
 import socket
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -29,12 +29,23 @@ class _UnixConnection(HTTPConnection):
         self.sock.settimeout(self._limit)
         self.sock.connect(str(self._path))
 
+    def interrupt(self) -> None:
+        """Let whoever reads or writes see the end."""
+        with suppress(OSError, AttributeError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+
 
 class UnixHttp:
     """JSON requests to one unix socket; a new connection each, so any thread may call."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._open: set[_UnixConnection] = set()
+
+    def interrupt(self) -> None:
+        """End all requests that are under way; their threads get an EngineFault."""
+        for connection in tuple(self._open):
+            connection.interrupt()
 
     def call(
         self, method: str, target: str, body: object = None, timeout: float = _QUICK
@@ -62,6 +73,7 @@ class UnixHttp:
     ) -> Iterator[HTTPResponse]:
         """Send one request; the answer can be read until the block ends."""
         connection = _UnixConnection(self._path, timeout)
+        self._open.add(connection)
         try:
             if body is None:
                 connection.request(method, target)
@@ -72,4 +84,5 @@ class UnixHttp:
         except (OSError, HTTPException, ValueError) as exc:
             raise EngineFault("engine", f"no answer at {self._path}: {exc}") from None
         finally:
+            self._open.discard(connection)
             connection.close()
