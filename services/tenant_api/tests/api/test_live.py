@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from falcon.testing import ASGIConductor
 
+from iotistic_pki.creation import create_root
+from iotistic_pki.keys import spki_sha256
 from iotistic_tenant_api.runtime import Worker
 from iotistic_tenant_api.testing import MemoryDevice
 
@@ -132,3 +134,22 @@ async def test_a_registration_without_the_signing_process_leaves_nothing(
     for table in ("devices", "device_registrations", "device_api_keys", "provisioning_key_uses"):
         assert await api.rows(f"SELECT 1 FROM {table}") == []  # noqa: S608 - constant
     assert (await api.register(device, key)).status_code == 200, "the key's place is still free"
+
+
+async def test_a_former_ca_is_served_by_its_pin_and_stays_in_the_bundle(
+    api: Any, conninfo: str, tmp_path: Any
+) -> None:
+    with create_root(tmp_path / "former", "Former") as former:
+        pin = spki_sha256(former.key)
+    settings = api.files.settings(conninfo, former_ca_files=(tmp_path / "former" / "ca.pem",))
+    device = await api.registered()
+    worker = Worker(settings, api.clock)
+    async with ASGIConductor(worker.app()) as conductor:
+        newest = (await conductor.simulate_get("/ca.pem")).text
+        older = (await conductor.simulate_get("/ca.pem", params={"pin": pin})).text
+        path = f"/api/v1/device/{device.uuid}/credentials"
+        credentials = await conductor.simulate_get(path, headers=device.headers)
+    assert older != newest
+    assert credentials.json["caBundle"] == newest + older
+    before = await api.ask("GET", path, headers=device.headers)
+    assert credentials.headers["etag"] != before.headers["etag"]

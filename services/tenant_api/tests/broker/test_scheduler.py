@@ -137,3 +137,24 @@ async def test_a_scheduler_at_work_is_seen(api: Any, scheduler: Scheduler) -> No
     await asyncio.sleep(0.5)
     ready = (await api.ask("GET", "/health/ready")).json
     assert ready["checks"]["scheduler"] == {"ok": True}
+
+
+async def test_one_is_at_work_and_another_takes_over(
+    api: Any, broker: Any, conninfo: str, sign_in: Callable[..., Any]
+) -> None:
+    settings = api.files.settings(conninfo, mqtt_port=broker.port, mqtt_pid_file=broker.pid_file)
+    first, second = Scheduler(settings, SystemClock()), Scheduler(settings, SystemClock())
+    device, leaf = await _registered(api)
+    session = await asyncio.to_thread(sign_in, device, leaf, f"agent/{device.uuid}/#")
+    locks = """SELECT granted, count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+               WHERE locktype = 'advisory' AND d.datname = current_database()
+               GROUP BY granted ORDER BY granted DESC"""
+    async with first.database, second.database:
+        works = [asyncio.create_task(one.run()) for one in (first, second)]
+        await asyncio.sleep(0.5)
+        assert await api.rows(locks) == [(True, 1), (False, 1)]
+        works[0].cancel()
+        await api.call("POST", f"/api/v1/devices/{device.uuid}/poll-now")
+        assert (await _get(session.delivered, 10))[0] == f"agent/{device.uuid}/update"
+        works[1].cancel()
+        await asyncio.gather(*works, return_exceptions=True)
