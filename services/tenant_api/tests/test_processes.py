@@ -173,6 +173,25 @@ def test_serve_says_in_one_line_why_not(
     assert answer.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("DATA_KEY_FILE", "short", "is wrong: a data key is 32 bytes"),
+        ("ORDER_KEY_FILE", "junk", "not a readable private key"),
+        ("LICENSE_PUBLIC_KEY_FILE", "junk", "LICENSE_PUBLIC_KEY_FILE and SERVICE_PUBLIC_KEY_FILE"),
+    ],
+)
+def test_serve_names_the_file_that_it_cannot_use(
+    environment: dict[str, str], name: str, text: str, says: str
+) -> None:
+    assert run(environment, "migrate").returncode == 0
+    Path(environment[name]).write_text(text)
+    answer = run(environment, "serve")
+    assert (answer.returncode, answer.stderr.count("\n")) == (2, 1), answer.stderr
+    assert says in answer.stderr
+    assert "junk" not in answer.stderr
+
+
 def test_changes_and_revocations_reach_every_worker_within_a_second(
     environment: dict[str, str],
     start: Callable[[str], Any],

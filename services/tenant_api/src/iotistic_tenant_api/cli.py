@@ -14,6 +14,7 @@ from iotistic_kit.clock import SystemClock
 from iotistic_kit.serve import serve
 from iotistic_kit.settings import read_settings
 from iotistic_tenant_api.keys import make_missing_keys
+from iotistic_tenant_api.runtime import check_files
 from iotistic_tenant_api.scheduling.runtime import housekeeping, schedule
 from iotistic_tenant_api.settings import TenantSettings
 
@@ -52,6 +53,7 @@ def _migrate(settings: TenantSettings) -> int:
 
 def _serve(settings: TenantSettings) -> int:
     migrations.check(settings.conninfo, MIGRATIONS)
+    check_files(settings)
     serve("iotistic_tenant_api.runtime:app", settings)
     return 0
 

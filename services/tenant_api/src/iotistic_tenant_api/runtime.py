@@ -17,6 +17,7 @@ from iotistic_kit.health import Health
 from iotistic_kit.lifespan import Lifespan
 from iotistic_kit.metrics import Metrics
 from iotistic_kit.settings import read_settings
+from iotistic_pki.errors import PkiFault
 from iotistic_pki.keys import checked_public, read_private, spki_sha256
 from iotistic_pki.orders import order_jwk
 from iotistic_pki.signer_client import SignerClient
@@ -56,7 +57,7 @@ if TYPE_CHECKING:
 
     from iotistic_kit.app import ServiceApp
 
-__all__ = ["Worker", "anchors", "app", "seeds_of", "site_of"]
+__all__ = ["Worker", "anchors", "app", "check_files", "seeds_of", "site_of"]
 
 FLUSH_SECONDS = 5.0
 _log = structlog.get_logger("iotistic_tenant_api")
@@ -173,6 +174,22 @@ class Worker:
                 await self.last_seen.flush()
             except Exception as error:  # noqa: BLE001 - the loop's guard
                 _log.warning("last_seen_not_stored", error=type(error).__name__)
+
+
+def check_files(settings: TenantSettings) -> None:
+    """Raise StopError, in one line, when a key or certificate that a worker needs can't be used."""
+    try:
+        seeds_of(settings).keys  # noqa: B018 - read to be checked
+    except PkiFault as fault:
+        names = "LICENSE_PUBLIC_KEY_FILE and SERVICE_PUBLIC_KEY_FILE"
+        raise StopError(f"{names}: {fault.detail}") from None
+    try:
+        site_of(settings)
+        read_data_key(settings.data_key_file)
+        if not (settings.provisioning_keys_dir / "current.pem").exists():
+            raise StopError(f"no provisioning key in {settings.provisioning_keys_dir}: migrate")
+    except PkiFault as fault:
+        raise StopError(fault.detail) from None
 
 
 def seeds_of(settings: TenantSettings) -> Seeds:
