@@ -116,8 +116,7 @@ def serve_old_broker(seen: list[int]) -> socket.socket:
             level = client.recv(1024).partition(b"MQTT")[2][0]
             seen.append(level)
             client.sendall(b"\x20\x02\x00\x01" if level == 5 else b"\x20\x02\x00\x00")
-            if level == 5:
-                client.close()
+            client.close()
 
     threading.Thread(target=talk, daemon=True).start()
     return listener
