@@ -5,6 +5,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.fixtures.engine import busybox, docker_engine, registry  # noqa: E402
+from tests.fixtures.engine import busybox, docker_engine, registry
 
 __all__ = ["busybox", "docker_engine", "registry"]
