@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -54,12 +55,16 @@ class WriteTargets:
             targets = PostgresTargets(connection)
             held = await targets.get([write.uuid for write in writes], lock=True)
             await _check_plan(connection, self._licensing, held)
-            written = [self._written(one, held.get(one.uuid)) for one in writes]
+            # In a thread: thousands of specs must not keep polls waiting.
+            written = await asyncio.to_thread(self._all_written, writes, held)
             changed = [target for target in written if target is not held[target.uuid]]
             if changed:
                 await targets.put(changed, by=by)
                 await _ask_to_poll(connection, held, changed)
         return written
+
+    def _all_written(self, writes: Sequence[SpecWrite], held: Mapping[str, Target]) -> list[Target]:
+        return [self._written(one, held.get(one.uuid)) for one in writes]
 
     def _written(self, one: SpecWrite, target: Target | None) -> Target:
         if target is None:
