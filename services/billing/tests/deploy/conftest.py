@@ -26,9 +26,12 @@ if TYPE_CHECKING:
 
     from iotistic_billing.usecases.tenants import Queued, Tenant
     from iotistic_kit.work import JobView
+from psycopg.conninfo import make_conninfo
 
 MEMORY = Path("/dev/shm")  # noqa: S108 -- where workers keep secrets
-LEASE, RENEWAL, SILENCE = 3.0, 0.5, 1.8
+LEASE, RENEWAL, SILENCE = 2.5, 0.4, 1.5
+# A stopped worker's open transaction keeps nobody waiting for longer than this.
+IDLE = "-c idle_in_transaction_session_timeout={}"
 ENDED = {"succeeded", "failed", "canceled"}
 
 
@@ -92,7 +95,8 @@ class Site:
 
     async def hold_deployments(self) -> psycopg.AsyncConnection[Any]:
         """Keep everybody from reading and writing deployments until this is closed."""
-        connection = await psycopg.AsyncConnection.connect(self.environment["DATABASE_URL"])
+        patient = make_conninfo(self.environment["DATABASE_URL"], options=IDLE.format(0))
+        connection = await psycopg.AsyncConnection.connect(patient)
         await connection.execute("LOCK TABLE deployments IN ACCESS EXCLUSIVE MODE")
         return connection
 
@@ -132,7 +136,7 @@ async def site(
     shutil.copytree(Path(__file__).parent / "project", project / "playbooks", dirs_exist_ok=True)
     name = f"t{os.getpid()}{time.monotonic_ns() % 10**8}"
     told: dict[str, Any] = {
-        "database_url": conninfo,
+        "database_url": make_conninfo(conninfo, options=IDLE.format(1500)),
         "license_keys_dir": str(signing_keys),
         "deploy_project_dir": str(project),
         "deploy_net": "127.77.7.0/24",

@@ -11,7 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-PAUSE = 0.3
+PAUSE = 0.2
 
 
 def note(journal: Path, fence: int, text: str) -> None:
