@@ -21,7 +21,7 @@ PACKAGES = {
     "billing": ["services/billing"],
     "tenant-api": ["services/tenant_api"],
     "dashboard": ["services/dashboard"],
-    "agent": ["edge/agent"],
+    "agent": ["edge/agent", "tests/device"],
     "collection": [f"{COLLECTION}/tests/unit"],
 }
 E2E = "tests/e2e"

@@ -38,7 +38,7 @@ def site():
     """The site of most tests; made by the first one, destroyed at the end."""
     made = make("demo", "127.78.0.0/24")
     yield made
-    if made.state.exists() and not os.environ.get("IOTISTIC_KEEP"):  # noqa: TID251
+    if made.state.exists() and not os.environ.get("IOTISTIC_KEEP"):
         made.run("destroy")
 
 

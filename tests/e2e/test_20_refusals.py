@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import ssl
 import subprocess
@@ -79,7 +78,9 @@ def test_a_billing_key_of_one_tenant_for_the_other(site, acme, globex):
         filled = path.replace("5f0e8f4e-2a64-4d0a-9a57-6a9e1d1f6b01", globex.id)
         body = None if method in {"GET", "DELETE"} else {}
         answer = site.call(method, f"{site.billing}{filled}", body, token=key)
-        assert answer.status in {401, 403, 404}, (method, filled, answer)
+        own = filled == path and "{" not in path  # names nobody: 422 is about the empty body
+        refused = {401, 403, 404, 422} if own else {401, 403, 404}
+        assert answer.status in refused, (method, filled, answer)
 
 
 def test_a_license_of_one_tenant_at_the_other(site, acme, globex):
@@ -236,31 +237,18 @@ def test_a_device_certificate_reads_nothing_of_another_device(site, devices, acm
 
 
 def _credentials(site, device):
-    """Write a device's certificate and key to files and return a TLS context with them."""
-    row = device_row(site, device)
-    broker = json.loads(row["mqttBrokerConfig"])
+    """Return a TLS context with a device's certificate and key, that verifies nobody."""
     folder = site.state / "devices" / device.name / "data"
-    certificate = broker["clientCert"]
-    keys = [path for path in folder.glob("*.pem") if "PRIVATE KEY" in path.read_text()]
-    context = ssl.create_default_context(cadata=broker["caCert"])
-    copy = folder / "test-cert.pem"
-    copy.write_text(certificate)
-    for key in keys:
-        try:
-            context.load_cert_chain(copy, key)
-        except ssl.SSLError:
-            continue
-        copy.unlink()
-        return context
-    raise AssertionError("no key fits the device's certificate")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.load_cert_chain(folder / "client.pem", folder / "tls.key")
+    return context
 
 
 def _broker_session(site, device, address):
     client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="stolen")
-    context = _credentials(site, device)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    client.tls_set_context(context)
+    client.tls_set_context(_credentials(site, device))
     client.connect(address, 8883)
     client.loop_start()
     try:

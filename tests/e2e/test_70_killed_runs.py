@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import threading
 
 import pytest
 
@@ -32,11 +31,13 @@ def run_until(site, tasks: int) -> bool:
         if seen == tasks:
             break
     else:
+        process.stdout.close()
         process.wait()
         return False
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    threading.Thread(target=process.stdout.read, daemon=True).start()
+    process.stdout.read()
+    process.stdout.close()
     process.wait()
     return True
 
@@ -55,8 +56,8 @@ def test_a_second_run_waits_for_the_first(victim):
     second = victim.start()
     told = second.stdout.readline()
     assert "waiting" in told, told
-    threading.Thread(target=first.stdout.read, daemon=True).start()
+    first.communicate(timeout=300)
     output = second.communicate(timeout=300)[0]
-    assert first.wait() == 0
+    assert first.returncode == 0
     assert second.returncode == 0
     assert unchanged(output)
