@@ -59,9 +59,9 @@ class Story:
             with contextlib.suppress(ValueError, OSError):
                 os.kill(int(path.read_text()), signal.SIGKILL)
         for guard in self.guards:
-            if guard.poll() is None:
-                guard.terminate()
-            guard.communicate()
+            with guard:  # closes the pipes, whoever else holds them, and waits
+                if guard.poll() is None:
+                    guard.terminate()
 
 
 @pytest.fixture

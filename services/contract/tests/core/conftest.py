@@ -5,13 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-settings.register_profile("line", deadline=None)  # machines differ, rules do not
-settings.load_profile("line")
 
 Document = dict[str, Any]
 
