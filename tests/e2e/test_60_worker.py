@@ -21,6 +21,11 @@ def job(site, number: str) -> dict:
     return site.admin("GET", f"/api/admin/jobs/{number}").body
 
 
+def done(site, number: str) -> int:
+    """Return how many tasks of a job have ended."""
+    return int((job(site, number)["progress"] or {}).get("done", 0))
+
+
 def lines(site, number: str) -> list[str]:
     items = site.admin("GET", f"/api/admin/jobs/{number}/log?limit=1000").body["items"]
     return [item["line"] for item in items]
@@ -40,11 +45,11 @@ def test_a_job_can_be_followed(site):
     assert progress["done"] == progress["total"] > 5
 
 
-@pytest.mark.parametrize("step", [1, 6, 14, 22])
+@pytest.mark.parametrize("step", [6, 22])
 def test_a_killed_worker(site, step):
     """The Ansible that it started dies with it; the next worker takes over after the lease."""
     number = deploy(site, site.tenant("acme"))
-    wait_for(lambda: job(site, number)["progress"].get("done", 0) >= step, timeout=120)
+    wait_for(lambda: done(site, number) >= step, timeout=120)
     os.kill(site.pid("billing-worker"), signal.SIGKILL)
     wait_for(lambda: not children_of_worker(site), timeout=20)
     wait_for(lambda: job(site, number)["status"] == "succeeded", timeout=240, step=1)
@@ -55,7 +60,7 @@ def test_a_killed_worker(site, step):
 def test_a_worker_stopped_past_its_lease(site):
     """It has lost its job by then: its Ansible is ended, and it does nothing more to the tenant."""
     number = deploy(site, site.tenant("globex"))
-    wait_for(lambda: job(site, number)["progress"].get("done", 0) >= 3, timeout=120)
+    wait_for(lambda: done(site, number) >= 3, timeout=120)
     worker = site.pid("billing-worker")
     os.kill(worker, signal.SIGSTOP)
     try:
