@@ -58,14 +58,14 @@ def test_a_killed_worker(site, step):
 
 
 def test_a_worker_stopped_past_its_lease(site):
-    """It has lost its job by then: its Ansible is ended, and it does nothing more to the tenant."""
+    """It has lost the job by then, whatever its Ansible came to: the job is done anew, once."""
     number = deploy(site, site.tenant("globex"))
     wait_for(lambda: done(site, number) >= 3, timeout=120)
     worker = site.pid("billing-worker")
     os.kill(worker, signal.SIGSTOP)
     try:
-        wait_for(lambda: not children_of_worker(site), timeout=60, step=0.5)
-        time.sleep(25)
+        time.sleep(62)
+        assert not children_of_worker(site)
     finally:
         os.kill(worker, signal.SIGCONT)
     wait_for(lambda: job(site, number)["status"] == "succeeded", timeout=240, step=1)

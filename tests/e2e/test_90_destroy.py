@@ -25,6 +25,7 @@ def test_destroy_leaves_nothing(site):
         assert bystander.poll() is None
     finally:
         bystander.kill()
+        bystander.wait()
 
 
 def test_destroy_of_nothing_is_fine(site):
