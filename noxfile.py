@@ -83,7 +83,7 @@ def sanity(session: nox.Session) -> None:
 def real(session: nox.Session) -> None:
     """Run the packages' tests against real components."""
     folders = sorted({folder for folders in PACKAGES.values() for folder in folders})
-    session.run("pytest", "-m", "real", *folders, *session.posargs)
+    session.run("pytest", "-m", "real", "--timeout", "120", *folders, *session.posargs)
 
 
 @nox.session
@@ -101,7 +101,7 @@ def test(session: nox.Session) -> None:
         return
     for name in session.posargs:
         if name in PACKAGES:
-            session.run("pytest", *PACKAGES[name])
+            session.run("pytest", "--timeout", "120", *PACKAGES[name])
             if name == "collection":
                 session.notify("sanity", posargs=[])
         else:
