@@ -57,9 +57,10 @@ def guarded(site: Site, arguments: list[str]) -> int:
     site.lock.parent.mkdir(parents=True, exist_ok=True)
     command = [
         str(PROGRAMS / "iotistic-guard"), "--lock", str(site.lock), "--spare", SUPERVISED,
-        "--parent", str(os.getpid()), "--", sys.executable, str(Path(__file__)), *arguments,
+        "--parent", str(os.getpid()), "--",
+        "env", f"{RUN}={site.id}", sys.executable, str(Path(__file__)), *arguments,
     ]  # fmt: skip
-    with subprocess.Popen(command, env=os.environ | {RUN: site.id}) as guard:
+    with subprocess.Popen(command) as guard:  # the mark is the inner run's: a waiting one has none
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda got, _frame: guard.send_signal(got))
         while True:
@@ -139,8 +140,9 @@ def destroy(site: Site, arguments: list[str]) -> int:
     code = playbook(site, "destroy.yml", arguments)
     if code == 0 and "--check" not in arguments:
         site.lock.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            site.lock.parent.rmdir()
+        if not os.environ.get("IOTISTIC_STATE"):  # the folder above the default one is ours
+            with contextlib.suppress(OSError):
+                site.lock.parent.rmdir()
     return code
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from .kernel import boot_seconds
 
-__all__ = ["Process", "descendants", "end_all", "processes", "send", "variable_of"]
+__all__ = ["Process", "descendants", "end_all", "processes", "send", "thaw", "variable_of"]
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.1
 
@@ -75,6 +75,24 @@ def send(process: Process, signal_number: int) -> None:
         os.close(handle)
 
 
+def thaw(process: Process) -> None:
+    """Let a process of a frozen cgroup (version 1) run: a paused container dies only then.
+
+    In version 2 SIGKILL ends what is frozen.
+    """
+    try:
+        with open(f"/proc/{process.pid}/cgroup", "rb") as file:  # noqa: PTH123 -- start-up time
+            lines = file.read().decode(errors="replace").splitlines()
+        for line in lines:
+            _, controllers, path = line.split(":", 2)
+            if controllers == "freezer" and path != "/":
+                state = f"/sys/fs/cgroup/freezer{path}/freezer.state"
+                with open(state, "w", encoding="ascii") as file:  # noqa: PTH123 -- start-up time
+                    file.write("THAWED")
+    except (OSError, ValueError):
+        return
+
+
 def end_all(find: Callable[[], list[Process]], patience: float, reap: Callable[[], None]) -> None:
     """End what ``find`` finds, again and again, until it finds nothing.
 
@@ -93,6 +111,7 @@ def end_all(find: Callable[[], list[Process]], patience: float, reap: Callable[[
         if boot_seconds() >= kill_at:
             for process in alive:
                 send(process, signal.SIGKILL)
+                thaw(process)
         time.sleep(pause)
         pause = min(pause * 1.5, _LONGEST_PAUSE)
 
