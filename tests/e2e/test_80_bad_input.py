@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from .conftest import make
-from .demo_site import ROOT, wait_for
+from .demo_site import ROOT, DemoSite, wait_for
 from .test_10_demo import snapshot, unchanged
 
 
@@ -206,3 +206,16 @@ def test_a_killed_tenant_database_comes_back(site):
     wait_for(
         lambda: site.call("GET", f"{tenant.url}/health/ready").status == 200, timeout=60, step=0.5
     )
+
+
+def test_a_folder_that_is_somebody_elses(tmp_path):
+    """A folder with something in it doesn't become a site, and a destroy doesn't touch it."""
+    site = DemoSite(tmp_path / "precious", "127.82.0.0/24")
+    site.state.mkdir(mode=0o750)
+    (site.state / "thesis.txt").write_text("years of work")
+    refused = site.run()
+    assert refused.returncode != 0
+    assert "isn't a site" in refused.stdout
+    assert site.run("destroy").returncode != 0
+    assert [path.name for path in site.state.iterdir()] == ["thesis.txt"]
+    assert site.state.stat().st_mode & 0o777 == 0o750
