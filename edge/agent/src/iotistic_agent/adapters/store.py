@@ -227,7 +227,7 @@ class Store:
         try:
             yield self._database
             self._database.execute("COMMIT")
-        except BaseException:
+        except BaseException:  # an interrupt, too: or the transaction would stay open
             if self._database.in_transaction:  # SQLite has ended it itself after a failed write
                 self._database.execute("ROLLBACK")
             raise
