@@ -1,6 +1,6 @@
 """Bodies of the people's part of this API."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, StringConstraints
 
@@ -9,6 +9,10 @@ from iotistic_tenant_api.schemas import Body, Time, Title, Uuid
 
 __all__ = [
     "AcceptBody",
+    "AuditPage",
+    "AuditQuery",
+    "AuditView",
+    "CodeBody",
     "InvitationBody",
     "InvitationCreated",
     "InvitationPage",
@@ -16,10 +20,20 @@ __all__ = [
     "LoginBody",
     "MeView",
     "NewInvitation",
+    "OwnChanges",
+    "PasswordBody",
+    "PasswordChange",
     "PersonPage",
+    "RecoveryCodes",
     "RefreshBody",
     "SeenInvitation",
+    "SessionList",
+    "SessionView",
     "SignedInView",
+    "TotpOffer",
+    "TotpRemoval",
+    "UserChanges",
+    "UserPage",
     "UserView",
 ]
 
@@ -143,3 +157,108 @@ class AcceptBody(Body):
     token: Token
     name: Title
     password: Password
+
+
+class OwnChanges(Body):
+    """What people may change of their own account."""
+
+    name: Title
+
+
+class PasswordChange(Body):
+    """The password of before, and the one from now on."""
+
+    current: Password
+    new: Password
+
+
+class PasswordBody(Body):
+    """The password once more."""
+
+    password: Password
+
+
+class CodeBody(Body):
+    """A code by time."""
+
+    code: Code
+
+
+class TotpRemoval(Body):
+    """Both factors once more; the code may be one for recovery."""
+
+    password: Password
+    code: Code
+
+
+class TotpOffer(Body):
+    """A new secret, in base32 and as the URI of a QR code; it counts once it is confirmed."""
+
+    secret: str
+    otpauth_uri: str
+
+
+class RecoveryCodes(Body):
+    """Codes for when the authenticator is lost, each good once; shown this once."""
+
+    recovery_codes: list[str]
+
+
+class SessionView(Body):
+    """A session: where it began, and whether it is the caller's."""
+
+    id: str
+    created_at: Time
+    last_used_at: Time
+    address: str
+    user_agent: str
+    current: bool
+
+
+class SessionList(Body):
+    """The caller's sessions, the one used last first."""
+
+    items: list[SessionView]
+
+
+class UserPage(Body):
+    """Some users by e-mail, and where the next ones begin."""
+
+    items: list[UserView]
+    next: str | None
+
+
+class UserChanges(Body):
+    """What is to change: absent is left alone."""
+
+    name: Title | None = None
+    role: Role | None = None
+    disabled: bool | None = None
+
+
+class AuditQuery(Body):
+    """Which part of the audit log: older than the id `before`, by one actor, of one action."""
+
+    before: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,18}$")] | None = None
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    actor: Annotated[str, StringConstraints(max_length=200)] | None = None
+    action: Annotated[str, StringConstraints(max_length=64)] | None = None
+
+
+class AuditView(Body):
+    """Who did what to whom; `actorName` is the e-mail of a person."""
+
+    id: str
+    at: Time
+    actor: str
+    actor_name: str
+    action: str
+    subject: str
+    detail: dict[str, Any]
+
+
+class AuditPage(Body):
+    """Some lines, newest first; `next` is the `before` of the following ones."""
+
+    items: list[AuditView]
+    next: str | None

@@ -62,7 +62,7 @@ def matching_step(secret: bytes, code: str, now: datetime) -> int | None:
         return None
     generator = TOTP(secret, 6, SHA1(), STEP, enforce_key_length=False)  # noqa: S303 - RFC 6238
     current, found = int(now.timestamp()) // STEP, None
-    for step in range(current - DRIFT, current + DRIFT + 1):
+    for step in range(max(0, current - DRIFT), current + DRIFT + 1):
         if hmac.compare_digest(generator.generate(step * STEP), code.encode("ascii")):
             found = step
     return found

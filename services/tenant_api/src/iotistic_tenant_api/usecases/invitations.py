@@ -15,6 +15,7 @@ from iotistic_tenant_api.security.session_tokens import digest_of, new_secret
 from iotistic_tenant_api.storage.configuration import PostgresAudit
 from iotistic_tenant_api.storage.invitations import PostgresInvitations
 from iotistic_tenant_api.storage.users import PostgresUsers
+from iotistic_tenant_api.usecases.own_account import own_account
 from iotistic_tenant_api.usecases.sessions import begin_session
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from iotistic_kit.clock import Clock
     from iotistic_kit.db import Database
     from iotistic_tenant_api.domain.sessions import Client, SignedIn
-    from iotistic_tenant_api.live.licensing import Licensing
+    from iotistic_tenant_api.live.licensing import Gate, Licensing
     from iotistic_tenant_api.security.passwords import Passwords
     from iotistic_tenant_api.storage.connection import Connection
     from iotistic_tenant_api.usecases.tries import Tries
@@ -75,16 +76,13 @@ class InvitationDesk:
 
     async def by_person(self, email: str, role: Role, *, by: str) -> Invited:
         """Invite somebody to a role that isn't above the inviter's own, within maxUsers."""
-        now = self._clock.now()
+        now, gate = self._clock.now(), await self._licensing.gate()
         async with self._database.transaction() as connection:
-            users = PostgresUsers(connection)
-            await users.lock_all()
-            actor = await users.get(by)
-            if actor is None or actor.disabled:
-                raise Refused(403, "forbidden", "this account is closed")
+            await PostgresUsers(connection).lock_all()
+            actor = await own_account(connection, by)
             check_grant(actor.role, role)
             invited = await invite(connection, email, role, by=by, now=now)
-            await self._licensing.require("maxUsers", used=await seats(connection, now) - 1)
+            gate.require("maxUsers", used=await seats(connection, now) - 1)
         return invited
 
     async def first_owner(self, email: str, role: Role, *, by: str) -> Invited:
@@ -157,11 +155,12 @@ class AcceptInvitation:
         invitation = await self.look(given.token, client)
         check_password(given.password, invitation.email)
         password_hash = await self._passwords.hash(given.password)
+        gate = await self._licensing.gate()
         async with self._database.transaction() as connection:
             users = PostgresUsers(connection)
             await users.lock_all()
             invitation = await self._open(connection, given.token, lock=True)
-            await self._check_seat(connection, invitation)
+            await self._check_seat(connection, invitation, gate)
             user = self._user(invitation, given.name, password_hash)
             await users.add(user)
             await PostgresInvitations(connection).use(invitation.id, user.created_at)
@@ -179,7 +178,7 @@ class AcceptInvitation:
             raise gone()
         return found
 
-    async def _check_seat(self, connection: Connection, invitation: Invitation) -> None:
+    async def _check_seat(self, connection: Connection, invitation: Invitation, gate: Gate) -> None:
         """Refuse beyond maxUsers; a first owner comes in, to see that a license has ended."""
         users = PostgresUsers(connection)
         if await users.by_email(invitation.email) is not None:
@@ -187,7 +186,7 @@ class AcceptInvitation:
         if invitation.role is Role.OWNER and await users.owners() == 0:
             return
         used = await seats(connection, self._clock.now()) - 1
-        await self._licensing.require("maxUsers", used=used)
+        gate.require("maxUsers", used=used)
 
     def _user(self, invitation: Invitation, name: str, password_hash: str) -> User:
         return User(
