@@ -57,6 +57,16 @@ async def test_an_invitation_becomes_an_account_with_its_role(api: Any) -> None:
     assert (taken.status_code, taken.json["code"]) == (409, "conflict")
 
 
+async def test_an_admin_does_not_take_back_an_owners_invitation(api: Any) -> None:
+    owner, admin = await api.person("owner"), await api.person("admin")
+    made = (await make(api, owner, role="owner")).json
+    revoked = await api.by(admin, "DELETE", f"{ROUTE}/{made['id']}")
+    replaced = await make(api, admin, role="viewer")
+    assert [revoked.status_code, replaced.status_code] == [403, 403]
+    assert (await look(api, made["token"])).status_code == 200
+    assert (await api.by(owner, "DELETE", f"{ROUTE}/{made['id']}")).status_code == 204
+
+
 @pytest.mark.parametrize("how", ["expired", "revoked", "replaced", "never was", "used"])
 async def test_what_is_gone_is_gone_alike(api: Any, how: str) -> None:
     admin = await api.person("admin")

@@ -175,6 +175,8 @@ async def test_a_password_is_asked_for_again_ten_times_at_most(api: Any) -> None
         {"email": "ada@example.com", "password": "x", "extra": 1},
         {"email": "a\u0000da@example.com", "password": "x"},
         {"email": ["ada@example.com"], "password": "x"},
+        {"email": "ada@example.com", "password": "\ud800"},
+        {"email": "ada@example.com", "password": "x", "code": "\udfff"},
     ],
 )
 async def test_bad_bodies(api: Any, body: Any) -> None:

@@ -1,9 +1,9 @@
 -- People: users with their sessions, invitations, and how often somebody tried to come in.
 
--- A removed user keeps its row, without secrets, so that the audit log still knows its name.
+-- An e-mail is in lower case, as the edge has made it. A removed user keeps its row, without secrets, so that the audit log still knows its name.
 CREATE TABLE users (
     id                 uuid PRIMARY KEY,
-    email              text NOT NULL CHECK (email = lower(email)),
+    email              text NOT NULL,
     name               text NOT NULL,
     role               text NOT NULL
                        CHECK (role IN ('viewer', 'operator', 'manager', 'admin', 'owner')),
@@ -21,7 +21,7 @@ CREATE UNIQUE INDEX users_by_email ON users (email) WHERE removed_at IS NULL;
 
 CREATE TABLE invitations (
     id          uuid PRIMARY KEY,
-    email       text NOT NULL CHECK (email = lower(email)),
+    email       text NOT NULL,
     role        text NOT NULL
                 CHECK (role IN ('viewer', 'operator', 'manager', 'admin', 'owner')),
     token_hash  bytea NOT NULL UNIQUE,

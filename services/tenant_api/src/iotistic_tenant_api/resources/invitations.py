@@ -82,7 +82,7 @@ class Invitations:
         resp.set_header("Cache-Control", "no-store")
         resp.status = 201
 
-    @operation("Revoke an invitation", access=KEEP_USERS, status=204, problems=(404, 422))
+    @operation("Revoke an invitation", access=KEEP_USERS, status=204, problems=(403, 404, 422))
     async def on_delete_one(self, req: Request, resp: Response, invitation_id: str) -> None:
         """Answer 204."""
         await self._desk.revoke(check_uuid(invitation_id), by=principal_of(req).id)

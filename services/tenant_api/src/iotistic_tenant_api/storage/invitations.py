@@ -57,6 +57,10 @@ class PostgresInvitations:
         found = await self._some("id = %(id)s FOR UPDATE", {"id": invitation_id}, now)
         return found[0] if found else None
 
+    async def of_email(self, email: str, now: datetime) -> list[Invitation]:
+        """Return the open ones of an address."""
+        return await self._some("email = %(email)s", {"email": email}, now)
+
     async def _some(
         self, condition: str, values: dict[str, Any], now: datetime
     ) -> list[Invitation]:

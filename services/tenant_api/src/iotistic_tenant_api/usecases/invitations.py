@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from iotistic_tenant_api.domain.errors import Refused
 from iotistic_tenant_api.domain.invitations import GOOD_FOR, Invitation, gone
 from iotistic_tenant_api.domain.passwords import check_password
-from iotistic_tenant_api.domain.people import Role, User, check_grant
+from iotistic_tenant_api.domain.people import Role, User, check_grant, check_reach
 from iotistic_tenant_api.domain.tries import INVITATION_BY_ADDRESS, network_of
 from iotistic_tenant_api.security.session_tokens import digest_of, new_secret
 from iotistic_tenant_api.storage.configuration import PostgresAudit
@@ -81,6 +81,8 @@ class InvitationDesk:
             await PostgresUsers(connection).lock_all()
             actor = await own_account(connection, by)
             check_grant(actor.role, role)
+            for replaced in await PostgresInvitations(connection).of_email(email, now):
+                check_reach(actor.role, replaced.role)
             invited = await invite(connection, email, role, by=by, now=now)
             gate.require("maxUsers", used=await seats(connection, now) - 1)
         return invited
@@ -99,12 +101,15 @@ class InvitationDesk:
             return await invite(connection, email, role, by=by, now=now)
 
     async def revoke(self, invitation_id: str, *, by: str) -> None:
-        """Void an open invitation."""
+        """Void an open invitation to a role that isn't above the caller's own."""
         now = self._clock.now()
         async with self._database.transaction() as connection:
+            actor = await own_account(connection, by)
             invitations = PostgresInvitations(connection)
-            if await invitations.get(invitation_id, now) is None:
+            found = await invitations.get(invitation_id, now)
+            if found is None:
                 raise Refused(404, "not_found", "no such open invitation")
+            check_reach(actor.role, found.role)
             await invitations.revoke(invitation_id, now)
             await PostgresAudit(connection).record(
                 "invitation_revoked", invitation_id, actor=by, at=now
