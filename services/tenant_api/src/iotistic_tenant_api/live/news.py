@@ -12,12 +12,14 @@ from iotistic_tenant_api.storage.connection import (
     DEVICE_CHANGED,
     LICENSE_CHANGED,
     TARGET_CHANGED,
+    USER_CHANGED,
 )
 
 if TYPE_CHECKING:
     from iotistic_tenant_api.domain.device_keys import DeviceKey
     from iotistic_tenant_api.live.held import Held, Listening
     from iotistic_tenant_api.security.billing import Installed
+    from iotistic_tenant_api.storage.sessions import LiveSession
 
 __all__ = ["News"]
 
@@ -30,10 +32,11 @@ class News:
     keys: Held[DeviceKey]
     etags: Held[str]
     license: Held[Installed]
+    sessions: Held[LiveSession]
 
     def listener(self, conninfo: str) -> Listener:
         """Return the listener on a connection of its own."""
-        channels = (DEVICE_CHANGED, TARGET_CHANGED, LICENSE_CHANGED)
+        channels = (DEVICE_CHANGED, TARGET_CHANGED, LICENSE_CHANGED, USER_CHANGED)
         return Listener(conninfo, channels, self.heard, on_lost=self.lost, on_ready=self.ready)
 
     async def heard(self, channel: str, payload: str) -> None:
@@ -41,6 +44,8 @@ class News:
         subjects = payload.split()
         if channel == LICENSE_CHANGED:
             self.license.forget([LICENSE])
+        elif channel == USER_CHANGED:
+            self.sessions.forget(subjects)
         else:
             self.etags.forget(subjects)
         if channel == DEVICE_CHANGED:
@@ -62,6 +67,6 @@ class News:
             raise UnhealthyError("not listening for changes")
 
     def _forget_all(self) -> None:
-        helds: tuple[Held[Any], ...] = (self.keys, self.etags, self.license)
+        helds: tuple[Held[Any], ...] = (self.keys, self.etags, self.license, self.sessions)
         for held in helds:
             held.forget_all()
