@@ -17,12 +17,15 @@ __all__ = ["described", "text"]
 
 def described() -> ServiceApp:
     """Return the application with every route and nothing behind them, for looking at only."""
-    hints = get_type_hints(routes.Resources, localns={"Health": Health, "Metrics": Metrics})
-    resources: dict[str, Any] = {
-        field.name: object.__new__(hints[field.name]) for field in fields(routes.Resources)
-    }
+    resources = _hollow(routes.Resources)
     resources |= {"health": Health({}), "metrics": Metrics([], READ)}
+    resources["fleet"] = routes.FleetResources(**_hollow(routes.FleetResources))
     return routes.create_app(routes.Resources(**resources), authenticators=[])
+
+
+def _hollow(of: Any) -> dict[str, Any]:
+    hints = get_type_hints(of, localns={"Health": Health, "Metrics": Metrics})
+    return {field.name: object.__new__(hints[field.name]) for field in fields(of)}
 
 
 def text() -> str:

@@ -21,7 +21,7 @@ from iotistic_pki.errors import PkiFault
 from iotistic_pki.keys import checked_public, read_private, spki_sha256
 from iotistic_pki.orders import order_jwk
 from iotistic_pki.signer_client import SignerClient
-from iotistic_tenant_api.app import Resources, create_app
+from iotistic_tenant_api.app import FleetResources, Resources, create_app
 from iotistic_tenant_api.domain.site import Site
 from iotistic_tenant_api.live.checks import Configuration, SchedulerHeartbeat
 from iotistic_tenant_api.live.held import Held, Listening
@@ -31,10 +31,14 @@ from iotistic_tenant_api.live.measures import Measures
 from iotistic_tenant_api.live.news import News
 from iotistic_tenant_api.resources import (
     device_side,
+    drafts,
+    fleet,
     people_side,
     platform,
     provisioning,
+    service_actions,
     target_states,
+    timelines,
 )
 from iotistic_tenant_api.resources.access import READ
 from iotistic_tenant_api.resources.device_headers import DeviceHeaders
@@ -45,6 +49,8 @@ from iotistic_tenant_api.security.devices import DeviceAuthenticator, DeviceKeys
 from iotistic_tenant_api.security.provisioning import ProvisioningKeyFolder
 from iotistic_tenant_api.security.services import ServiceAuthenticator
 from iotistic_tenant_api.settings import TenantSettings
+from iotistic_tenant_api.usecases.act_on_services import ActOnService
+from iotistic_tenant_api.usecases.draft_targets import DraftDesk
 from iotistic_tenant_api.usecases.keep_devices import DeviceDesk, KeyDesk, StringForm
 from iotistic_tenant_api.usecases.read_state import ReadState
 from iotistic_tenant_api.usecases.register_device import RegisterDevice
@@ -142,7 +148,7 @@ class Worker:
             device_releases=device_side.DeviceReleases(
                 ReleaseDevice(database, clock), self.device_keys
             ),
-            devices=people_side.Devices(database, desk, clock),
+            fleet=self._fleet(desk, secrets),
             current_states=people_side.CurrentStates(database, clock),
             poll_requests=people_side.PollRequests(desk),
             target_states=target_states.TargetStates(database, write),
@@ -155,6 +161,25 @@ class Worker:
             revocations=platform.Revocations(settings.crl_file),
             health=Health(self._checks()),
             metrics=Metrics([Measures(database, self.licensing, clock).read], READ),
+        )
+
+    def _fleet(self, desk: DeviceDesk, secrets: SecretStore) -> FleetResources:
+        database, clock = self.database, self.clock
+        draft_desk = DraftDesk(database, secrets, self.licensing, clock)
+        act = ActOnService(database, self.licensing, clock)
+        return FleetResources(
+            overviews=fleet.Overviews(database, clock),
+            devices=fleet.Devices(database, desk, clock),
+            device_keys=fleet.DeviceKeys(desk),
+            readmissions=fleet.Readmissions(desk),
+            drafts=drafts.Drafts(draft_desk),
+            deploys=drafts.Deploys(draft_desk),
+            histories=drafts.Histories(database),
+            rollbacks=drafts.Rollbacks(draft_desk),
+            service_actions=service_actions.ServiceActions(act),
+            device_metrics=timelines.DeviceMetrics(database, clock),
+            device_events=timelines.DeviceEvents(database),
+            events=timelines.Events(database),
         )
 
     def _checks(self) -> Mapping[str, Any]:

@@ -31,8 +31,14 @@ SCOPES = ("read", "devices", "target-states", "overrides", "provisioning-keys", 
 BODIES = {"POST": {}, "PUT": {}, "PATCH": {}}
 
 
+NAMES = {"{key_id}": "nokey", "{app_id}": "web", "{service_id}": "a"}
+
+
 def path_of(route: Route, uuid: str) -> str:
-    return route.path.replace("{uuid}", uuid).replace("{key_id}", "nokey")
+    path = route.path.replace("{uuid}", uuid)
+    for name, value in NAMES.items():
+        path = path.replace(name, value)
+    return path
 
 
 async def ask(api: Any, route: Route, uuid: str, headers: dict[str, str]) -> int:

@@ -9,13 +9,21 @@ from psycopg import AsyncConnection
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["DEVICE_CHANGED", "LICENSE_CHANGED", "TARGET_CHANGED", "Connection", "announce"]
+__all__ = [
+    "DEVICE_CHANGED",
+    "FLEET_CHANGED",
+    "LICENSE_CHANGED",
+    "TARGET_CHANGED",
+    "Connection",
+    "announce",
+]
 
 Connection: TypeAlias = AsyncConnection[Any]
 
 DEVICE_CHANGED = "device_changed"
 TARGET_CHANGED = "target_changed"
 LICENSE_CHANGED = "license_changed"
+FLEET_CHANGED = "fleet_changed"
 
 # A payload is at most 7,999 bytes; a uuid and a blank are 37.
 _PER_MESSAGE = 200
