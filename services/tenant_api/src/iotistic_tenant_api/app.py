@@ -47,6 +47,7 @@ from iotistic_tenant_api.resources.platform import (
 )
 from iotistic_tenant_api.resources.provisioning import KeyExchanges, Registrations
 from iotistic_tenant_api.resources.service_actions import ServiceActions
+from iotistic_tenant_api.resources.streams import Streams
 from iotistic_tenant_api.resources.target_states import (
     BulkTargetStates,
     Overrides,
@@ -79,6 +80,7 @@ class FleetResources:
     device_metrics: DeviceMetrics
     device_events: DeviceEvents
     events: Events
+    streams: Streams
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +161,7 @@ def _add_fleet(app: ServiceApp, fleet: FleetResources) -> None:
     one = f"{_DEVICES}/{{uuid}}"
     app.add_route("/api/v1/overview", fleet.overviews)
     app.add_route("/api/v1/events", fleet.events)
+    app.add_route("/api/v1/stream", fleet.streams)
     app.add_route(_DEVICES, fleet.devices)
     app.add_route(one, fleet.devices, suffix="one")
     app.add_route(f"{one}/keys", fleet.device_keys)

@@ -10,6 +10,7 @@ import structlog
 from cryptography import x509
 
 from iotistic_kit import logs
+from iotistic_kit.auth import Authenticator, authenticate
 from iotistic_kit.clock import Clock, SystemClock
 from iotistic_kit.db import Database
 from iotistic_kit.errors import StopError
@@ -24,6 +25,7 @@ from iotistic_pki.signer_client import SignerClient
 from iotistic_tenant_api.app import FleetResources, Resources, create_app
 from iotistic_tenant_api.domain.site import Site
 from iotistic_tenant_api.live.checks import Configuration, SchedulerHeartbeat
+from iotistic_tenant_api.live.fleet import FleetNews
 from iotistic_tenant_api.live.held import Held, Listening
 from iotistic_tenant_api.live.last_seen import LastSeen
 from iotistic_tenant_api.live.licensing import Licensing
@@ -37,6 +39,7 @@ from iotistic_tenant_api.resources import (
     platform,
     provisioning,
     service_actions,
+    streams,
     target_states,
     timelines,
 )
@@ -90,12 +93,17 @@ class Worker:
             keys=Held(clock, self.listening),
             etags=Held(clock, self.listening),
             license=Held(clock, self.listening),
+            fleet=FleetNews(),
         )
         self.last_seen = LastSeen(clock, self.database)
         self.licensing = Licensing(
             self.database, self.news.license, clock, seeds_of(settings), settings
         )
         self.device_keys = DeviceKeys(self.database, self.news.keys, clock)
+        self.authenticators: list[Authenticator] = [
+            DeviceAuthenticator(self.device_keys, self.last_seen),
+            ServiceAuthenticator(self.licensing, clock),
+        ]
         self.listener = self.news.listener(self.database.conninfo)
 
     def app(self) -> ServiceApp:
@@ -105,10 +113,7 @@ class Worker:
         )
         return create_app(
             self._resources(),
-            authenticators=[
-                DeviceAuthenticator(self.device_keys, self.last_seen),
-                ServiceAuthenticator(self.licensing, self.clock),
-            ],
+            authenticators=self.authenticators,
             middleware=[DeviceHeaders(self._site), lifespan],
         )
 
@@ -180,6 +185,9 @@ class Worker:
             device_metrics=timelines.DeviceMetrics(database, clock),
             device_events=timelines.DeviceEvents(database),
             events=timelines.Events(database),
+            streams=streams.Streams(
+                self.news.fleet, database, clock, authenticate(tuple(self.authenticators))
+            ),
         )
 
     def _checks(self) -> Mapping[str, Any]:

@@ -46,6 +46,13 @@ CREATE TABLE events (
 CREATE INDEX events_of_device ON events (device_uuid, id);
 CREATE INDEX events_by_time ON events USING brin (at);
 
+-- Streams that people have open, over all workers; lost in a crash, as the streams are.
+CREATE UNLOGGED TABLE open_streams (
+    id        uuid PRIMARY KEY,
+    owner     text NOT NULL,
+    alive_at  timestamptz NOT NULL
+);
+
 CREATE SEQUENCE device_target_draft_revisions;
 CREATE TABLE device_target_drafts (
     device_uuid    uuid PRIMARY KEY REFERENCES devices,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from iotistic_contract.ids import check_uuid
@@ -189,7 +190,8 @@ def _needy(row: Mapping[str, Any]) -> NeedyDevice:
     elif reason == "outdated":
         applied = row["applied_version"]
         detail = f"version {'none' if applied is None else applied} of {row['target_version']}"
-    facts = {name: row[name] for name in ("uuid", "name", "since")}
+    since = None if row["since"] is None else datetime.fromisoformat(row["since"])
+    facts = {"uuid": row["uuid"], "name": row["name"], "since": since}
     return NeedyDevice.model_validate({**facts, "reason": reason, "detail": detail})
 
 

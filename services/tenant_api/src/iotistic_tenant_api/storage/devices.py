@@ -12,7 +12,7 @@ from iotistic_tenant_api.domain.registration import DeviceOnFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from iotistic_tenant_api.storage.connection import Connection
 
@@ -139,6 +139,29 @@ class PostgresDevices:
             {"until": until, "uuid": uuid, "at": at},
         )
         return cursor.rowcount == 1
+
+    async def turn_presence(
+        self, now: datetime, grace: timedelta, limit: int
+    ) -> list[tuple[str, bool, datetime]]:
+        """Return (uuid, online, last seen) of devices told otherwise so far, and note it.
+
+        Rows that somebody else is writing wait for the next time.
+        """
+        cursor = await self._connection.execute(
+            """WITH turned AS (
+                   SELECT uuid FROM devices
+                   WHERE deleted_at IS NULL AND last_seen_at IS NOT NULL
+                     AND told_online = (last_seen_at <= %(now)s::timestamptz
+                         - 3 * coalesce(nullif(poll_interval_ms, 0), 30000) * interval '1 ms'
+                         - CASE WHEN told_online THEN %(grace)s ELSE interval '0' END)
+                   ORDER BY uuid LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
+               )
+               UPDATE devices SET told_online = NOT told_online FROM turned
+               WHERE devices.uuid = turned.uuid
+               RETURNING devices.uuid::text, told_online, last_seen_at""",
+            {"now": now, "grace": grace, "limit": limit},
+        )
+        return [(uuid, online, seen) for uuid, online, seen in await cursor.fetchall()]
 
     async def present(self, uuids: Iterable[str]) -> set[str]:
         """Return those of `uuids` that are devices here."""

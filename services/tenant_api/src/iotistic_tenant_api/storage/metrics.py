@@ -31,6 +31,13 @@ class PostgresMetrics:
             (uuid, at, Jsonb(dict(numbers))),
         )
 
+    async def forget(self, now: datetime) -> int:
+        """Remove what is older than a day; return how much that was."""
+        cursor = await self._connection.execute(
+            "DELETE FROM device_metrics WHERE at < %s", (now - KEPT,)
+        )
+        return cursor.rowcount
+
     async def series(
         self, uuid: str, names: Sequence[str], begin: datetime, end: datetime, points: int
     ) -> dict[str, list[tuple[datetime, float]]]:
