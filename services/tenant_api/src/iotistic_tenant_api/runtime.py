@@ -28,6 +28,7 @@ from iotistic_tenant_api.live.checks import Configuration, SchedulerHeartbeat
 from iotistic_tenant_api.live.fleet import FleetNews
 from iotistic_tenant_api.live.held import Held, Listening
 from iotistic_tenant_api.live.last_seen import LastSeen
+from iotistic_tenant_api.live.leaving import at_sigterm
 from iotistic_tenant_api.live.licensing import Licensing
 from iotistic_tenant_api.live.measures import Measures
 from iotistic_tenant_api.live.news import News
@@ -62,7 +63,7 @@ from iotistic_tenant_api.usecases.take_report import TakeReport
 from iotistic_tenant_api.usecases.write_targets import OverrideServices, WriteTargets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from iotistic_kit.app import ServiceApp
 
@@ -76,7 +77,8 @@ def app() -> ServiceApp:
     """Return the application as the environment describes it; granian calls this."""
     settings = read_settings(TenantSettings)
     logs.configure("tenant-api", settings.log_level)
-    return Worker(settings, SystemClock()).app()
+    worker = Worker(settings, SystemClock())
+    return worker.app({"leave": lambda: at_sigterm(worker.news.fleet.close)})
 
 
 class Worker:
@@ -106,11 +108,10 @@ class Worker:
         ]
         self.listener = self.news.listener(self.database.conninfo)
 
-    def app(self) -> ServiceApp:
-        """Return the application with its background loops."""
-        lifespan = Lifespan(
-            [self.database], {"listener": self.listener.run, "last_seen": self._flush_forever}
-        )
+    def app(self, more: Mapping[str, Callable[[], Awaitable[None]]] | None = None) -> ServiceApp:
+        """Return the application with its background loops, and `more` of them."""
+        loops = {"listener": self.listener.run, "last_seen": self._flush_forever}
+        lifespan = Lifespan([self.database], {**loops, **(more or {})})
         return create_app(
             self._resources(),
             authenticators=self.authenticators,

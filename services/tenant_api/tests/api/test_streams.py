@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from falcon.testing import ASGIConductor
 
+from iotistic_tenant_api.live import fleet
 from iotistic_tenant_api.live.fleet import FleetNews
 from iotistic_tenant_api.resources import streams
 from iotistic_tenant_api.runtime import Worker
@@ -251,18 +252,33 @@ async def test_no_more_streams_than_allowed_over_all_workers(
 class TestWindow:
     """The window by itself."""
 
-    async def test_who_reads_too_slowly_is_dropped_and_nothing_is_buffered_for_it(self) -> None:
+    async def test_who_reads_too_slowly_is_dropped_and_nothing_is_buffered_for_it(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(fleet, "STUCK", 0.2)
         news = FleetNews(kept=10)
         onlooker = news.look(None)
-        blocked = asyncio.create_task(asyncio.sleep(60))
-        onlooker.task = blocked
-        news.publish([(number, "u", "state") for number in range(10)])
-        assert not onlooker.gone
-        news.publish([(10, "u", "state")])
+        news.publish([(number, f"{number}", "state") for number in range(10)])
+        assert len(await onlooker.next(0.01)) == 10
+        onlooker.task = asyncio.create_task(asyncio.sleep(60))  # writes, and nobody reads
+        news.publish([(number, f"{number}", "state") for number in range(10, 1000)])
+        assert len(news._window) == 10
+        assert (onlooker.afresh, onlooker.gone) == (True, False)
+        await asyncio.sleep(0.25)
+        news.publish([(1000, "u", "state")])
         assert onlooker.gone
         with pytest.raises(asyncio.CancelledError):
-            await blocked
-        assert len(news._window) == 10
+            await onlooker.task
+
+    async def test_a_burst_is_one_resync_for_who_reads(self) -> None:
+        news = FleetNews(kept=10)
+        onlooker = news.look(None)
+        news.publish([(number, f"{number}", "state") for number in range(100)])
+        assert (await onlooker.next(0.01), onlooker.afresh) == ([], True)
+        onlooker.afresh = False
+        news.publish([(100, "u", "state")])
+        assert [one.id for one in await onlooker.next(0.01)] == [100]
+        assert not onlooker.afresh
 
     async def test_ids_neednt_rise(self) -> None:
         news = FleetNews(kept=4)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["Change", "FleetNews", "Onlooker"]
 
 KEPT = 4096
+STUCK = 15.0
+"""Who takes nothing for so long (seconds) while there is news is cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +37,12 @@ class FleetNews:
     def __init__(self, kept: int = KEPT) -> None:
         self._window: deque[Change] = deque(maxlen=kept)
         self._next = 0
+        self._closed = False
         self._name = secrets.token_hex(4)
         self._onlookers: set[Onlooker] = set()
 
     def publish(self, notices: Iterable[tuple[int, str, str]]) -> None:
-        """Add changes (id, uuid, what), and wake everybody; who fell out of the window is ended."""
+        """Add changes (id, uuid, what), and wake everybody."""
         for number, uuid, what in notices:
             self._window.append(Change(number, uuid, what))
             self._next += 1
@@ -51,7 +54,14 @@ class FleetNews:
         self._window.clear()
         self._name = secrets.token_hex(4)
         for onlooker in list(self._onlookers):
-            onlooker.place, onlooker.afresh = self._next, True
+            onlooker.place = -1
+            onlooker.wake(self._oldest)
+
+    def close(self) -> None:
+        """End every stream, and those that come yet."""
+        self._closed = True
+        for onlooker in list(self._onlookers):
+            onlooker.gone = True
             onlooker.wake(self._oldest)
 
     def recheck(self) -> None:
@@ -66,6 +76,7 @@ class FleetNews:
         """
         place = self._next if last is None else self._after(last)
         onlooker = Onlooker(self, self._next if place is None else place, afresh=place is None)
+        onlooker.gone = self._closed
         self._onlookers.add(onlooker)
         return onlooker
 
@@ -104,13 +115,17 @@ class FleetNews:
 
 @dataclass(slots=True, eq=False)
 class Onlooker:
-    """One stream's place; `afresh` when what was before is unknown to it."""
+    """One stream's place; `afresh` when it missed something, having fallen out of the window.
+
+    `task` is what writes to the client; it is cancelled when the client takes nothing any more.
+    """
 
     news: FleetNews
     place: int
     afresh: bool
     task: asyncio.Task[object] | None = None
     gone: bool = False
+    _busy_since: float | None = None
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def next(self, seconds: float) -> list[Change]:
@@ -118,18 +133,22 @@ class Onlooker:
 
         An empty list also comes early when somebody wants the session checked.
         """
+        self._busy_since = None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
         self._woken.clear()
+        self._busy_since = _now()
         changes = self.news.since(self.place)
         self.place = self.news.end
         newest = {(change.uuid, change.what): change for change in changes}
         return [one for one in changes if newest[one.uuid, one.what] is one]
 
     def wake(self, oldest: int) -> None:
-        """Go on; or end, when the place is `oldest` no more: who reads too slowly is dropped."""
+        """Go on, afresh when the place is in the window no more; or end, when nobody reads."""
         if self.place < oldest:
+            self.place, self.afresh = self.news.end, True
+        if self._busy_since is not None and _now() - self._busy_since > STUCK:
             self.gone = True
             if self.task is not None:
                 self.task.cancel()
@@ -138,3 +157,7 @@ class Onlooker:
     def leave(self) -> None:
         """Look no more."""
         self.news.leave(self)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

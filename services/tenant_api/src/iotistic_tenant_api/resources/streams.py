@@ -93,6 +93,8 @@ class Streams:
                     onlooker.afresh = False
                     yield _RESYNC
                 changes = await onlooker.next(HEARTBEAT)
+                if onlooker.gone:
+                    return
                 if not await self._may_stay(req, who):
                     return
                 await self._renew(stream, lives)
