@@ -6,11 +6,17 @@ from typing import Any
 
 import pytest
 
-from iotistic_contract.codec import decode, parse_time
+from iotistic_contract.codec import decode, encode, format_time, parse_time
 from iotistic_contract.license import License, check_feature_access, license_status
-from iotistic_contract.planning.host_paths import HostPaths
-from iotistic_contract.planning.policy import Policy, objections
-from iotistic_contract.target_state import ServiceConfig
+from iotistic_contract.overrides import (
+    effective,
+    encode_overrides,
+    next_expiry,
+    overrides_from,
+    patched,
+)
+from iotistic_contract.spec_diff import diff
+from iotistic_contract.target_state import Spec
 
 DECISIONS = Path(__file__).parent / "vectors" / "decisions"
 
@@ -55,13 +61,30 @@ def test_license_access(case: dict[str, Any]) -> None:
     assert access.allowed == (case["status"] == 200)
 
 
-@pytest.mark.parametrize("case", cases("bind-mounts"))
-def test_bind_mounts(case: dict[str, Any]) -> None:
-    config = decode(ServiceConfig, {"volumes": [f"{case['source']}:/inside"]})
-    host = HostPaths(
-        engine_sockets=tuple(case["engineSockets"]),
-        own=tuple(case["own"]),
-        links=frozenset(case["links"]),
-    )
-    said = list(objections(config, decode(Policy, case["policy"]), host))
-    assert said == ([case["denied"]] if case["denied"] else [])
+@pytest.mark.parametrize("case", cases("overrides"))
+def test_what_a_device_gets_of_spec_and_overrides(case: dict[str, Any]) -> None:
+    def written(services: list[Any]) -> dict[str, Any]:
+        return {"apps": {"demo": {"appId": "demo", "appName": "Demo", "services": services}}}
+
+    spec, now = decode(Spec, written(case["services"])), parse_time(case["now"])
+    overrides = overrides_from(case["overrides"])
+    delivered = encode(effective(spec, overrides, now))
+    shown = delivered["apps"]["demo"]["services"]
+    for service, wanted in zip(shown, case["delivered"], strict=True):
+        assert service.get("state", "running") == wanted.get("state", "running")
+        assert service.get("config", {}).get("labels") == wanted.get("config", {}).get("labels")
+    ends = next_expiry(overrides, now)
+    assert (None if ends is None else format_time(ends)) == case["nextExpiry"]
+
+
+@pytest.mark.parametrize("case", cases("override-patches"))
+def test_patches_of_overrides(case: dict[str, Any]) -> None:
+    after = patched(overrides_from(case["held"]), case["patch"])
+    assert encode_overrides(after) == case["after"]
+
+
+@pytest.mark.parametrize("case", cases("spec-diffs"))
+def test_diffs_of_specs(case: dict[str, Any]) -> None:
+    found = [change.to_wire() for change in diff(case["before"], case["after"])]
+    assert found == case["changes"]
+    assert "hunter2" not in str(found)

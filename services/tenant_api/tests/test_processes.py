@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import psycopg
 import pytest
 
 from iotistic_contract.codec import decode
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(60)]
+
 
 ADDRESS = "127.77.6.2"
 ALL_MIGRATIONS = sorted(path.stem for path in MIGRATIONS.glob("*.sql"))
@@ -223,3 +226,92 @@ def test_changes_and_revocations_reach_every_worker_within_a_second(
         people.call("DELETE", f"/api/v1/devices/{device.uuid}")
         time.sleep(0.9)
         assert {status for status, _ in pool.map(poll, range(16))} == {401}
+
+
+def _news(postgres: str, count: int) -> None:
+    """Tell all workers of so many changes, each of another device."""
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        for start in range(0, count, 100):
+            parts = [f"{start + number}:{uuid.uuid4()}" for number in range(100)]
+            payload = " ".join(["state", *parts])
+            connection.execute("SELECT pg_notify('fleet_changed', %s)", (payload,))
+
+
+def _streams(postgres: str) -> int:
+    with psycopg.connect(postgres) as connection:
+        row = connection.execute("SELECT count(*) FROM open_streams").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _wait_for_streams(postgres: str, count: int) -> None:
+    until = time.monotonic() + 10
+    while _streams(postgres) != count:
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def _drained(lines: Iterator[str]) -> int:
+    """Return how many lines there were until the stream ended, however it did."""
+    count = 0
+    with contextlib.suppress(httpx.TransportError):
+        for _ in lines:
+            count += 1
+    return count
+
+
+def _heard(lines: Iterator[str], word: str) -> str:
+    for line in lines:
+        if line == f"event: {word}":
+            return next(lines)
+    raise AssertionError(f"the stream ended without {word}")
+
+
+@pytest.mark.timeout(120)
+def test_streams_of_all_workers_and_one_who_never_reads(
+    environment: dict[str, str],
+    start: Callable[[str], Any],
+    tenant_files: TenantFiles,
+    customer_id: str,
+    postgres: str,
+) -> None:
+    run(environment, "migrate")
+    process = start("serve")
+    people = People(environment, tenant_files, customer_id)
+    people.wait_until_alive()
+    with contextlib.ExitStack() as stack:
+        ears = []
+        for _ in range(6):  # connections spread over the workers
+            client = stack.enter_context(httpx.Client(verify=people.trust, timeout=30))
+            headers = {"Authorization": f"Bearer {people.token}"}
+            url = f"{people.base}/api/v1/stream"
+            answer = stack.enter_context(client.stream("GET", url, headers=headers))
+            ears.append(answer.iter_lines())
+        for ear in ears:
+            _heard(ear, "hello")
+        device = MemoryDevice(uuid=str(uuid.uuid4()))
+        people.register(device)
+        for ear in ears:
+            assert device.uuid in "".join([_heard(ear, "device"), next(ear)])
+        raw = socket.create_connection((ADDRESS, int(environment["PORT"])))
+        deaf = stack.enter_context(people.trust.wrap_socket(raw, server_hostname=ADDRESS))
+        deaf.sendall(
+            f"GET /api/v1/stream HTTP/1.1\r\nHost: x\r\n"
+            f"Authorization: Bearer {people.token}\r\n\r\n".encode()
+        )
+        readers = ThreadPoolExecutor(len(ears))
+        drained = [readers.submit(_drained, ear) for ear in ears]
+        _wait_for_streams(postgres, 7)
+        until = time.monotonic() + 60
+        while _streams(postgres) == 7:
+            assert time.monotonic() < until, "the one who never reads is still there"
+            _news(postgres, 10_000)
+            time.sleep(1)
+        assert _streams(postgres) == 6
+        deaf.close()
+        begun = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=20)
+        ended = time.monotonic() - begun
+        lengths = [reader.result(timeout=10) for reader in drained]
+    assert min(lengths) > 1000, "who reads was told all along"
+    assert ended < 6, "open streams keep no worker from stopping"

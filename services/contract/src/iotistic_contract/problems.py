@@ -49,6 +49,12 @@ class Code(StrEnum):
     DEVICE_REVOKED = "device_revoked"
     ALREADY_REGISTERED = "already_registered"
     OTHER_FLEET = "other_fleet"
+    # Drafts, what once was, and live streams.
+    NO_DRAFT = "no_draft"
+    DRAFT_STALE = "draft_stale"
+    DRAFT_CHANGED = "draft_changed"
+    SECRETS_GONE = "secrets_gone"
+    TOO_MANY_STREAMS = "too_many_streams"
     # License and plan; limit_reached also stands for a provisioning key that is used up.
     LIMIT_REACHED = "limit_reached"
     FEATURE_NOT_IN_PLAN = "feature_not_in_plan"
@@ -94,6 +100,11 @@ STATUS: Mapping[Code, int] = MappingProxyType(
         Code.DEVICE_REVOKED: 403,
         Code.ALREADY_REGISTERED: 409,
         Code.OTHER_FLEET: 409,
+        Code.NO_DRAFT: 404,
+        Code.DRAFT_STALE: 409,
+        Code.DRAFT_CHANGED: 412,
+        Code.SECRETS_GONE: 409,
+        Code.TOO_MANY_STREAMS: 429,
         Code.LIMIT_REACHED: 403,
         Code.FEATURE_NOT_IN_PLAN: 403,
         Code.PAYMENT_REQUIRED: 402,

@@ -25,13 +25,16 @@ from .ports import Port
 from .probes import Healthcheck, Probe
 from .quantities import Cpu, Duration, Memory
 from .secret import Secret
+from .times import parse_time
 from .volumes import AbsolutePath, Volume
 
-__all__ = ["DependsOn", "Logging", "Quantities", "Resources", "ServiceConfig"]
+__all__ = ["RESTARTED_AT", "DependsOn", "Logging", "Quantities", "Resources", "ServiceConfig"]
 
 MIN_MEMORY = 6 * 2**20
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,127}", re.ASCII)
 _RESERVED_LABELS = "iotistic."
+RESTARTED_AT = "iotistic.restarted-at"
+"""The one label of ours in a delivered config: a new time in it means a new container."""
 
 
 class DependsOn(StrEnum):
@@ -133,8 +136,10 @@ class ServiceConfig:
             raise ContractError("", "also in environment").under("secrets", name)
 
     def _check_labels(self) -> None:
-        for name in self.labels:
-            if not name or name.startswith(_RESERVED_LABELS):
+        for name, text in self.labels.items():
+            if name == RESTARTED_AT:
+                _check_time(name, text)
+            elif not name or name.startswith(_RESERVED_LABELS):
                 raise ContractError("", "labels under iotistic. are the agent's").under(
                     "labels", name
                 )
@@ -176,3 +181,10 @@ class ServiceConfig:
                 if item in items[:index]:
                     wire = {"cap_add": "capAdd", "cap_drop": "capDrop", "extra_hosts": "extraHosts"}
                     raise ContractError("", "stands twice").under(wire.get(name, name), index)
+
+
+def _check_time(label: str, text: str) -> None:
+    try:
+        parse_time(text)
+    except ContractError as exc:
+        raise exc.under("labels", label) from None

@@ -5,21 +5,21 @@ from dataclasses import replace
 from typing import TypeVar
 
 from .secret import Secret
-from .target_state import Service, Spec, TargetState
+from .target_state import Delivered, Service, Spec, TargetState
 
 __all__ = ["map_secrets", "plain_secrets", "secrets_of", "with_hmacs_of"]
 
-Document = TypeVar("Document", Spec, TargetState)
+Document = TypeVar("Document", Spec, Delivered, TargetState)
 
 
-def secrets_of(document: Spec | TargetState) -> Iterator[tuple[str, str, Secret]]:
+def secrets_of(document: Delivered | TargetState) -> Iterator[tuple[str, str, Secret]]:
     """Yield service id, name and secret of each secret in ``document``."""
     for service in document.services():
         for name, secret in service.config.secrets.items():
             yield service.service_id, name, secret
 
 
-def plain_secrets(document: Spec | TargetState) -> dict[str, dict[str, str]]:
+def plain_secrets(document: Delivered | TargetState) -> dict[str, dict[str, str]]:
     """Return the values that ``document`` holds as written: service id to name to value."""
     values: dict[str, dict[str, str]] = {}
     for service_id, name, secret in secrets_of(document):

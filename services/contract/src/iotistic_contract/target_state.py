@@ -15,7 +15,14 @@ from .ports import Port
 from .probes import ExecProbe, Healthcheck, HttpProbe, Probe, TcpProbe
 from .quantities import Cpu, Duration, Memory
 from .secret import MASK, Secret
-from .service_config import DependsOn, Logging, Quantities, Resources, ServiceConfig
+from .service_config import (
+    RESTARTED_AT,
+    DependsOn,
+    Logging,
+    Quantities,
+    Resources,
+    ServiceConfig,
+)
 from .volumes import Volume
 
 __all__ = [
@@ -23,6 +30,7 @@ __all__ = [
     "AgentLogging",
     "App",
     "Cpu",
+    "Delivered",
     "DependsOn",
     "DeviceConfig",
     "Duration",
@@ -112,8 +120,8 @@ class App:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spec:
-    """The whole of what people write for one device; ``apps`` by app id."""
+class Delivered:
+    """What a device gets of a spec and its overrides; ``apps`` by app id."""
 
     apps: Mapping[str, App]
     config: DeviceConfig = field(default_factory=DeviceConfig)
@@ -126,6 +134,20 @@ class Spec:
         """Yield the services of all apps."""
         for app in self.apps.values():
             yield from app.services
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec(Delivered):
+    """The whole of what people write for one device; restarts are no part of it."""
+
+    def __post_init__(self) -> None:
+        Delivered.__post_init__(self)
+        for key, app in self.apps.items():
+            for index, service in enumerate(app.services):
+                if RESTARTED_AT in service.config.labels:
+                    raise ContractError("", "labels under iotistic. are the agent's").under(
+                        "apps", key, "services", index, "config", "labels", RESTARTED_AT
+                    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

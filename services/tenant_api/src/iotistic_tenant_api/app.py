@@ -32,9 +32,10 @@ from iotistic_tenant_api.resources.device_side import (
     DeviceReports,
     DeviceStates,
 )
+from iotistic_tenant_api.resources.drafts import Deploys, Drafts, Histories, Rollbacks
+from iotistic_tenant_api.resources.fleet import DeviceKeys, Devices, Overviews, Readmissions
 from iotistic_tenant_api.resources.people_side import (
     CurrentStates,
-    Devices,
     PollRequests,
     ProvisioningKeys,
 )
@@ -46,19 +47,41 @@ from iotistic_tenant_api.resources.platform import (
     Revocations,
 )
 from iotistic_tenant_api.resources.provisioning import KeyExchanges, Registrations
+from iotistic_tenant_api.resources.service_actions import ServiceActions
+from iotistic_tenant_api.resources.streams import Streams
 from iotistic_tenant_api.resources.target_states import (
     BulkTargetStates,
     Overrides,
     TargetQueries,
     TargetStates,
 )
+from iotistic_tenant_api.resources.timelines import DeviceEvents, DeviceMetrics, Events
 
-__all__ = ["TITLE", "VERSION", "Resources", "create_app"]
+__all__ = ["TITLE", "VERSION", "FleetResources", "Resources", "create_app"]
 
 TITLE, VERSION = "Iotistic tenant API", "0.1.0"
 _log = structlog.get_logger("iotistic_tenant_api.app")
 _DEVICE = "/api/v1/device/{uuid}"
 _DEVICES = "/api/v1/devices"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetResources:
+    """What answers about devices at depth."""
+
+    overviews: Overviews
+    devices: Devices
+    device_keys: DeviceKeys
+    readmissions: Readmissions
+    drafts: Drafts
+    deploys: Deploys
+    histories: Histories
+    rollbacks: Rollbacks
+    service_actions: ServiceActions
+    device_metrics: DeviceMetrics
+    device_events: DeviceEvents
+    events: Events
+    streams: Streams
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +97,7 @@ class Resources:
     device_certificate_renewals: DeviceCertificateRenewals
     device_credentials: DeviceCredentials
     device_releases: DeviceReleases
-    devices: Devices
+    fleet: FleetResources
     current_states: CurrentStates
     poll_requests: PollRequests
     target_states: TargetStates
@@ -101,6 +124,7 @@ def create_app(
     _add_device_side(app, resources)
     _add_people_side(app, resources)
     resources.people.add_to(app)
+    _add_fleet(app, resources.fleet)
     app.add_route("/api/license", resources.licenses)
     app.add_route("/api/license/verify", resources.license_checks)
     app.add_route("/ca.pem", resources.anchors)
@@ -128,14 +152,33 @@ def _add_device_side(app: ServiceApp, resources: Resources) -> None:
 def _add_people_side(app: ServiceApp, resources: Resources) -> None:
     app.add_route("/api/provisioning-keys", resources.provisioning_keys)
     app.add_route("/api/provisioning-keys/{key_id}", resources.provisioning_keys, suffix="one")
-    app.add_route(_DEVICES, resources.devices)
-    app.add_route(f"{_DEVICES}/{{uuid}}", resources.devices, suffix="one")
     app.add_route(f"{_DEVICES}/{{uuid}}/target-state", resources.target_states)
     app.add_route(f"{_DEVICES}/{{uuid}}/overrides", resources.overrides)
     app.add_route(f"{_DEVICES}/{{uuid}}/current-state", resources.current_states)
     app.add_route(f"{_DEVICES}/{{uuid}}/poll-now", resources.poll_requests)
     app.add_route("/api/v1/target-states", resources.bulk_target_states)
     app.add_route("/api/v1/target-states/query", resources.target_queries)
+
+
+def _add_fleet(app: ServiceApp, fleet: FleetResources) -> None:
+    one = f"{_DEVICES}/{{uuid}}"
+    app.add_route("/api/v1/overview", fleet.overviews)
+    app.add_route("/api/v1/events", fleet.events)
+    app.add_route("/api/v1/stream", fleet.streams)
+    app.add_route(_DEVICES, fleet.devices)
+    app.add_route(one, fleet.devices, suffix="one")
+    app.add_route(f"{one}/keys", fleet.device_keys)
+    app.add_route(f"{one}/readmit", fleet.readmissions)
+    app.add_route(f"{one}/target-state/draft", fleet.drafts)
+    app.add_route(f"{one}/target-state/history", fleet.histories)
+    app.add_route(f"{one}/deploy", fleet.deploys)
+    app.add_route(f"{one}/rollback", fleet.rollbacks)
+    app.add_route(f"{one}/metrics", fleet.device_metrics)
+    app.add_route(f"{one}/events", fleet.device_events)
+    service = f"{one}/apps/{{app_id}}/services/{{service_id}}"
+    for word in ("start", "stop", "pause", "restart", "give-back"):
+        suffix = word.replace("-", "_")
+        app.add_route(f"{service}/{word}", fleet.service_actions, suffix=suffix)
 
 
 def _add_unknown_routes(app: ServiceApp) -> None:

@@ -20,7 +20,10 @@ def described() -> ServiceApp:
     """Return the application with every route and nothing behind them, for looking at only."""
     resources = _hollow(routes.Resources)
     resources |= {"health": Health({}), "metrics": Metrics([], READ)}
-    resources |= {"people": People(**_hollow(People))}
+    resources |= {
+        "people": People(**_hollow(People)),
+        "fleet": routes.FleetResources(**_hollow(routes.FleetResources)),
+    }
     return routes.create_app(routes.Resources(**resources), authenticators=[])
 
 

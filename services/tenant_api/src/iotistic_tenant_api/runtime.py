@@ -10,6 +10,7 @@ import structlog
 from cryptography import x509
 
 from iotistic_kit import logs
+from iotistic_kit.auth import Authenticator, authenticate
 from iotistic_kit.clock import Clock, SystemClock
 from iotistic_kit.db import Database
 from iotistic_kit.errors import StopError
@@ -21,20 +22,27 @@ from iotistic_pki.errors import PkiFault
 from iotistic_pki.keys import checked_public, read_private, spki_sha256
 from iotistic_pki.orders import order_jwk
 from iotistic_pki.signer_client import SignerClient
-from iotistic_tenant_api.app import Resources, create_app
+from iotistic_tenant_api.app import FleetResources, Resources, create_app
 from iotistic_tenant_api.domain.site import Site
 from iotistic_tenant_api.live.checks import Configuration, SchedulerHeartbeat
+from iotistic_tenant_api.live.fleet import FleetNews
 from iotistic_tenant_api.live.held import Held, Listening
 from iotistic_tenant_api.live.last_seen import LastSeen
+from iotistic_tenant_api.live.leaving import at_sigterm
 from iotistic_tenant_api.live.licensing import Licensing
 from iotistic_tenant_api.live.measures import Measures
 from iotistic_tenant_api.live.news import News
 from iotistic_tenant_api.resources import (
     device_side,
+    drafts,
+    fleet,
     people_side,
     platform,
     provisioning,
+    service_actions,
+    streams,
     target_states,
+    timelines,
 )
 from iotistic_tenant_api.resources.access import READ
 from iotistic_tenant_api.resources.device_headers import DeviceHeaders
@@ -47,6 +55,8 @@ from iotistic_tenant_api.security.people import LiveSessions, PersonAuthenticato
 from iotistic_tenant_api.security.provisioning import ProvisioningKeyFolder
 from iotistic_tenant_api.security.services import ServiceAuthenticator
 from iotistic_tenant_api.settings import TenantSettings
+from iotistic_tenant_api.usecases.act_on_services import ActOnService
+from iotistic_tenant_api.usecases.draft_targets import DraftDesk
 from iotistic_tenant_api.usecases.keep_devices import DeviceDesk, KeyDesk, StringForm
 from iotistic_tenant_api.usecases.read_state import ReadState
 from iotistic_tenant_api.usecases.register_device import RegisterDevice
@@ -55,7 +65,7 @@ from iotistic_tenant_api.usecases.take_report import TakeReport
 from iotistic_tenant_api.usecases.write_targets import OverrideServices, WriteTargets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from iotistic_kit.app import ServiceApp
 
@@ -69,7 +79,8 @@ def app() -> ServiceApp:
     """Return the application as the environment describes it; granian calls this."""
     settings = read_settings(TenantSettings)
     logs.configure("tenant-api", settings.log_level)
-    return Worker(settings, SystemClock()).app()
+    worker = Worker(settings, SystemClock())
+    return worker.app({"leave": lambda: at_sigterm(worker.news.fleet.close)})
 
 
 class Worker:
@@ -87,6 +98,7 @@ class Worker:
             etags=Held(clock, self.listening),
             license=Held(clock, self.listening),
             sessions=Held(clock, self.listening),
+            fleet=FleetNews(),
         )
         self.last_seen = LastSeen(clock, self.database)
         self.licensing = Licensing(
@@ -94,20 +106,20 @@ class Worker:
         )
         self.device_keys = DeviceKeys(self.database, self.news.keys, clock)
         self.live_sessions = LiveSessions(self.database, self.news.sessions, clock)
+        self.authenticators: list[Authenticator] = [
+            DeviceAuthenticator(self.device_keys, self.last_seen),
+            PersonAuthenticator(self.live_sessions),
+            ServiceAuthenticator(self.licensing, clock),
+        ]
         self.listener = self.news.listener(self.database.conninfo)
 
-    def app(self) -> ServiceApp:
-        """Return the application with its background loops."""
-        lifespan = Lifespan(
-            [self.database], {"listener": self.listener.run, "last_seen": self._flush_forever}
-        )
+    def app(self, more: Mapping[str, Callable[[], Awaitable[None]]] | None = None) -> ServiceApp:
+        """Return the application with its background loops, and `more` of them."""
+        loops = {"listener": self.listener.run, "last_seen": self._flush_forever}
+        lifespan = Lifespan([self.database], {**loops, **(more or {})})
         return create_app(
             self._resources(),
-            authenticators=[
-                DeviceAuthenticator(self.device_keys, self.last_seen),
-                PersonAuthenticator(self.live_sessions),
-                ServiceAuthenticator(self.licensing, self.clock),
-            ],
+            authenticators=self.authenticators,
             middleware=[DeviceHeaders(self._site), lifespan],
         )
 
@@ -147,7 +159,7 @@ class Worker:
             device_releases=device_side.DeviceReleases(
                 ReleaseDevice(database, clock), self.device_keys
             ),
-            devices=people_side.Devices(database, desk, clock),
+            fleet=self._fleet(desk, secrets),
             current_states=people_side.CurrentStates(database, clock),
             poll_requests=people_side.PollRequests(desk),
             target_states=target_states.TargetStates(database, write),
@@ -161,6 +173,28 @@ class Worker:
             people=build_people(settings, database, self.licensing, clock),
             health=Health(self._checks()),
             metrics=Metrics([Measures(database, self.licensing, clock).read], READ),
+        )
+
+    def _fleet(self, desk: DeviceDesk, secrets: SecretStore) -> FleetResources:
+        database, clock = self.database, self.clock
+        draft_desk = DraftDesk(database, secrets, self.licensing, clock)
+        act = ActOnService(database, self.licensing, clock)
+        return FleetResources(
+            overviews=fleet.Overviews(database, clock),
+            devices=fleet.Devices(database, desk, clock),
+            device_keys=fleet.DeviceKeys(desk),
+            readmissions=fleet.Readmissions(desk),
+            drafts=drafts.Drafts(draft_desk),
+            deploys=drafts.Deploys(draft_desk),
+            histories=drafts.Histories(database),
+            rollbacks=drafts.Rollbacks(draft_desk),
+            service_actions=service_actions.ServiceActions(act),
+            device_metrics=timelines.DeviceMetrics(database, clock),
+            device_events=timelines.DeviceEvents(database),
+            events=timelines.Events(database),
+            streams=streams.Streams(
+                self.news.fleet, database, clock, authenticate(tuple(self.authenticators))
+            ),
         )
 
     def _checks(self) -> Mapping[str, Any]:

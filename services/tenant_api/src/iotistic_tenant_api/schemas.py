@@ -25,7 +25,6 @@ __all__ = [
     "BulkView",
     "CurrentStateView",
     "DeviceChanges",
-    "DevicePage",
     "DeviceView",
     "LicenseView",
     "NewDevice",
@@ -160,13 +159,15 @@ class DeviceView(Body):
     os_version: str | None
     agent_version: str | None
     created_at: Time
-
-
-class DevicePage(Body):
-    """Some devices, and where the next ones begin."""
-
-    items: list[DeviceView]
-    next: str | None
+    keys_revoked_at: Time | None
+    status: Literal["failing", "offline", "outdated", "never_seen", "online"]
+    """The worst that holds."""
+    target_version: int
+    applied_version: int | None
+    report_status: str | None
+    services_running: int
+    services_total: int
+    failure: dict[str, Any] | None
 
 
 class SpecBody(Body):

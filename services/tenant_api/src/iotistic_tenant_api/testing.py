@@ -44,7 +44,23 @@ if TYPE_CHECKING:
 
     from iotistic_contract.provisioning import RegisterRequest
 
-__all__ = ["Billing", "MemoryDevice", "TenantFiles"]
+__all__ = ["Billing", "MemoryDevice", "TenantFiles", "said", "spec"]
+
+
+def spec(*names: str, secrets: dict[str, Any] | None = None, **config: Any) -> dict[str, Any]:
+    """Return a spec of one app `web` with these services; `secrets` are the first one's."""
+    services = [
+        {"serviceId": name, "serviceName": name, "imageName": "busybox:1"} for name in names
+    ]
+    if secrets:
+        services[0] = {**services[0], "config": {"secrets": secrets}}  # type: ignore[dict-item]
+    apps = {"web": {"appId": "web", "appName": "Web", "services": services}}
+    return {"apps": apps, "config": config}
+
+
+def said(answer: Any) -> tuple[int, str]:
+    """Return status and word of a refusal."""
+    return answer.status_code, answer.json["code"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,27 +10,13 @@ import pytest
 
 from iotistic_contract.codec import b64u_decode, format_time
 from iotistic_pki.sealing import Sealed, SealedTo, new_sealing_key, open_secret
-from iotistic_tenant_api.testing import MemoryDevice
+from iotistic_tenant_api.testing import MemoryDevice, said, spec
 
 pytestmark = pytest.mark.real
 
 
-def spec(*names: str, secrets: dict[str, Any] | None = None, **config: Any) -> dict[str, Any]:
-    services = [
-        {"serviceId": name, "serviceName": name, "imageName": "busybox:1"} for name in names
-    ]
-    if secrets:
-        services[0]["config"] = {"secrets": secrets}
-    apps = {"web": {"appId": "web", "appName": "Web", "services": services}}
-    return {"apps": apps, "config": config}
-
-
 def stopped(**changes: Any) -> dict[str, Any]:
     return {"state": "stopped", "owner": "ada", "reason": "noise"} | changes
-
-
-def said(answer: Any) -> tuple[int, str]:
-    return answer.status_code, answer.json["code"]
 
 
 async def patch(api: Any, device: MemoryDevice, body: Any) -> Any:

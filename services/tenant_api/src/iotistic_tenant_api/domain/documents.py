@@ -15,7 +15,7 @@ from iotistic_contract.codec import canonical, decode, encode
 from iotistic_contract.etag import with_hmacs
 from iotistic_contract.overrides import effective, overrides_from
 from iotistic_contract.target_secrets import secrets_of
-from iotistic_contract.target_state import Spec
+from iotistic_contract.target_state import Delivered, Spec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +26,7 @@ __all__ = [
     "UNWRITTEN",
     "Parsed",
     "delivered",
+    "delivered_of",
     "document_of",
     "etag_of",
     "normalized",
@@ -63,7 +64,12 @@ def spec_of(document: Mapping[str, Any]) -> Spec:
     return parsed(document).spec
 
 
-def normalized(spec: Spec) -> dict[str, Any]:
+def delivered_of(document: Mapping[str, Any]) -> Delivered:
+    """Return what `delivered` made, read again."""
+    return _read_delivered(text_of(document))
+
+
+def normalized(spec: Delivered) -> dict[str, Any]:
     """Return the spec as it is stored and shown; `config` stands there even when empty."""
     return {"config": {}, **encode(spec)}
 
@@ -93,6 +99,11 @@ def etag_of(version: int, spec: Mapping[str, Any] | None, sealing_thumbprint: st
 def _read(text: str) -> Parsed:
     spec = decode(Spec, json.loads(text))
     return Parsed(spec, normalized(spec), any(True for _ in secrets_of(spec)))
+
+
+@lru_cache(maxsize=1024)
+def _read_delivered(text: str) -> Delivered:
+    return decode(Delivered, json.loads(text))
 
 
 @lru_cache(maxsize=1024)

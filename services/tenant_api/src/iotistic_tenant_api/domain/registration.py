@@ -41,6 +41,7 @@ class DeviceOnFile:
     registered_at: datetime | None = None
     reregister_until: datetime | None = None
     deleted_at: datetime | None = None
+    keys_revoked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +79,8 @@ def admit(
         raise Refused(403, "key_bound", "this provisioning key is bound to another device")
     if device is not None and device.deleted_at is not None:
         raise Refused(403, "device_revoked", "this device was removed by its owner")
+    if device is not None and device.keys_revoked_at is not None and not _is_open(device, now):
+        raise Refused(403, "device_revoked", "this device's keys were revoked by its owner")
     if device is not None and device.public_key == public_key:
         return Admission(takes_place=False, counts=False, fleet=device.fleet)
     if key.expires_at is not None and key.expires_at <= now:
@@ -88,8 +91,7 @@ def admit(
 
 
 def _admit_new_key(device: DeviceOnFile, key: ProvisioningKey, now: datetime) -> Admission:
-    window_open = device.reregister_until is not None and now < device.reregister_until
-    if device.public_key is not None and not window_open:
+    if device.public_key is not None and not _is_open(device, now):
         raise Refused(
             409,
             "already_registered",
@@ -111,6 +113,10 @@ def check_plan(limit: int | None, used: int) -> None:
             used=used,
             of="plan",
         )
+
+
+def _is_open(device: DeviceOnFile, now: datetime) -> bool:
+    return device.reregister_until is not None and now < device.reregister_until
 
 
 def _invalid_key() -> Refused:

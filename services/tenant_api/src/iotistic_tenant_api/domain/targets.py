@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from iotistic_contract.errors import ContractError
 from iotistic_contract.overrides import (
+    effective,
     encode_overrides,
     live,
     next_expiry,
     overrides_from,
     patched,
+    restarted,
 )
 from iotistic_tenant_api.domain.documents import (
     EMPTY_SPEC,
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     from iotistic_contract.overrides import Override
 
-__all__ = ["Target", "check_revision", "expire", "override", "write"]
+__all__ = ["Target", "check_revision", "expire", "override", "restart", "write"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,17 @@ def override(target: Target, patch: Mapping[str, Any], now: datetime) -> Target:
     overrides = live(patched(overrides_from(target.overrides), patch), spec, now)
     if encode_overrides(overrides) == dict(target.overrides):
         return target
+    return _changed(target, target, overrides, now)
+
+
+def restart(target: Target, service_id: str, *, owner: str, reason: str, now: datetime) -> Target:
+    """Return the target with a new container for a service; 409 when it isn't to run at all."""
+    delivered = effective(spec_of(target.spec or EMPTY_SPEC), overrides_from(target.overrides), now)
+    states = {service.service_id: service.state.value for service in delivered.services()}
+    if states.get(service_id) != "running":
+        detail = f"service {service_id} is to be {states.get(service_id)}: start it instead"
+        raise Refused(409, "conflict", detail)
+    overrides = restarted(overrides_from(target.overrides), service_id, owner, reason, now)
     return _changed(target, target, overrides, now)
 
 

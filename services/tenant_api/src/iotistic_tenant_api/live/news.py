@@ -10,13 +10,16 @@ from iotistic_kit.health import UnhealthyError
 from iotistic_tenant_api.live.licensing import SUBJECT as LICENSE
 from iotistic_tenant_api.storage.connection import (
     DEVICE_CHANGED,
+    FLEET_CHANGED,
     LICENSE_CHANGED,
     TARGET_CHANGED,
     USER_CHANGED,
 )
+from iotistic_tenant_api.storage.events import read_notice
 
 if TYPE_CHECKING:
     from iotistic_tenant_api.domain.device_keys import DeviceKey
+    from iotistic_tenant_api.live.fleet import FleetNews
     from iotistic_tenant_api.live.held import Held, Listening
     from iotistic_tenant_api.security.billing import Installed
     from iotistic_tenant_api.storage.sessions import LiveSession
@@ -33,14 +36,18 @@ class News:
     etags: Held[str]
     license: Held[Installed]
     sessions: Held[LiveSession]
+    fleet: FleetNews
 
     def listener(self, conninfo: str) -> Listener:
         """Return the listener on a connection of its own."""
-        channels = (DEVICE_CHANGED, TARGET_CHANGED, LICENSE_CHANGED, USER_CHANGED)
+        channels = (DEVICE_CHANGED, TARGET_CHANGED, LICENSE_CHANGED, USER_CHANGED, FLEET_CHANGED)
         return Listener(conninfo, channels, self.heard, on_lost=self.lost, on_ready=self.ready)
 
     async def heard(self, channel: str, payload: str) -> None:
-        """Drop what is held of the subjects in `payload`."""
+        """Drop what is held of the subjects in `payload`; tell onlookers of the fleet."""
+        if channel == FLEET_CHANGED:
+            self.fleet.publish(read_notice(payload))
+            return
         subjects = payload.split()
         if channel == LICENSE_CHANGED:
             self.license.forget([LICENSE])
@@ -70,3 +77,4 @@ class News:
         helds: tuple[Held[Any], ...] = (self.keys, self.etags, self.license, self.sessions)
         for held in helds:
             held.forget_all()
+        self.fleet.lost()

@@ -13,6 +13,7 @@ from iotistic_kit.bodies import read_body
 from iotistic_kit.operation import operation
 from iotistic_tenant_api.domain.errors import Refused
 from iotistic_tenant_api.resources.access import OVERRIDE, READ_TARGETS, WRITE_TARGETS
+from iotistic_tenant_api.resources.callers import name_of
 from iotistic_tenant_api.schemas import (
     BulkTargets,
     BulkTargetsView,
@@ -29,12 +30,21 @@ if TYPE_CHECKING:
 
     from falcon.asgi import Request, Response
 
+    from iotistic_kit.auth import Principal
     from iotistic_kit.db import Database
     from iotistic_tenant_api.domain.targets import Target
     from iotistic_tenant_api.security.data_key import SecretStore
     from iotistic_tenant_api.usecases.write_targets import OverrideServices, WriteTargets
 
-__all__ = ["BulkTargetStates", "Overrides", "TargetQueries", "TargetStates"]
+__all__ = [
+    "BulkTargetStates",
+    "Overrides",
+    "TargetQueries",
+    "TargetStates",
+    "answer_target",
+    "read_revision",
+    "read_spec",
+]
 
 _REVISION = re.compile(r'"(0|[1-9][0-9]{0,15})"')
 _OVERRIDES = {
@@ -42,12 +52,13 @@ _OVERRIDES = {
     "description": "By service id: an override to set, or null to drop it",
     "additionalProperties": {
         "type": ["object", "null"],
-        "required": ["state", "owner", "reason"],
+        "required": ["owner", "reason"],
         "properties": {
             "state": {"enum": ["running", "stopped", "paused"]},
             "owner": {"type": "string"},
             "reason": {"type": "string"},
             "expiresAt": {"type": "string", "format": "date-time"},
+            "restartedAt": {"type": "string", "format": "date-time"},
         },
     },
 }
@@ -67,7 +78,7 @@ class TargetStates:
             targets = await PostgresTargets(connection).get([check_uuid(uuid)])
         if uuid not in targets:
             raise unknown_device(uuid)
-        _answer(resp, targets[uuid])
+        answer_target(resp, targets[uuid])
 
     @operation(
         "Write a spec",
@@ -78,11 +89,11 @@ class TargetStates:
     )
     async def on_put(self, req: Request, resp: Response, uuid: str) -> None:
         """Answer the target state; `If-Match` is the revision that the write is based on."""
-        revision = _revision(req)
+        revision = read_revision(req)
         spec = await req.get_media()
-        one = SpecWrite(uuid=check_uuid(uuid), revision=revision, spec=_spec(spec))
-        written = await self._write([one], by=principal_of(req).id)
-        _answer(resp, written[0])
+        one = SpecWrite(uuid=check_uuid(uuid), revision=revision, spec=read_spec(spec))
+        written = await self._write([one], by=name_of(req))
+        answer_target(resp, written[0])
 
 
 class BulkTargetStates:
@@ -105,12 +116,12 @@ class BulkTargetStates:
             SpecWrite(
                 uuid=one.uuid,
                 revision=one.spec_revision,
-                spec=_spec(one.spec, "targets", index, "spec"),
+                spec=read_spec(one.spec, "targets", index, "spec"),
                 pointer=("targets", index, "spec"),
             )
             for index, one in enumerate(body.targets)
         ]
-        written = await self._write(writes, by=principal_of(req).id)
+        written = await self._write(writes, by=name_of(req))
         resp.media = {"items": [_written(target) for target in written]}
 
 
@@ -172,11 +183,23 @@ class Overrides:
         patch = await req.get_media()
         if not isinstance(patch, dict):
             raise ContractError("", "expected an object of overrides by service id")
-        target = await self._override(check_uuid(uuid), patch, by=principal_of(req).id)
-        _answer(resp, target)
+        patch = _owned(patch, principal_of(req), name_of(req))
+        target = await self._override(check_uuid(uuid), patch, by=name_of(req))
+        answer_target(resp, target)
 
 
-def _answer(resp: Response, target: Target) -> None:
+def _owned(patch: Mapping[str, Any], who: Principal, name: str) -> Mapping[str, Any]:
+    """Return the patch with a person as the owner of what that person overrides."""
+    if who.kind != "person":
+        return patch
+    return {
+        key: {**body, "owner": name} if isinstance(body, dict) else body
+        for key, body in patch.items()
+    }
+
+
+def answer_target(resp: Response, target: Target) -> None:
+    """Answer a target state; the ETag header is the spec's revision."""
     resp.media = _view(target)
     resp.set_header("ETag", f'"{target.spec_revision}"')
 
@@ -197,7 +220,8 @@ def _written(target: Target) -> dict[str, Any]:
     return {name: view[name] for name in ("uuid", "version", "specRevision", "etag")}
 
 
-def _revision(req: Request) -> int:
+def read_revision(req: Request) -> int:
+    """Return the revision in `If-Match`; 428 without it, 412 for what is none."""
     given = req.get_header("If-Match")
     if given is None:
         raise Refused(
@@ -209,7 +233,8 @@ def _revision(req: Request) -> int:
     return int(found[1])
 
 
-def _spec(document: object, *pointer: str | int) -> Mapping[str, Any]:
+def read_spec(document: object, *pointer: str | int) -> Mapping[str, Any]:
+    """Return the object that a spec must be; ContractError, under `pointer`, for anything else."""
     if not isinstance(document, dict):
         raise ContractError("", "expected an object with apps and config").under(*pointer)
     return document

@@ -15,19 +15,22 @@ from iotistic_kit.db import Database, Listener
 from iotistic_kit.errors import StopError
 from iotistic_pki.errors import PkiFault
 from iotistic_pki.signer_client import SignerClient
+from iotistic_tenant_api.domain.retention import retention
 from iotistic_tenant_api.keys import roll_over
 from iotistic_tenant_api.scheduling.broker import Broker
 from iotistic_tenant_api.scheduling.license import RenewLicense
+from iotistic_tenant_api.scheduling.presence import NoticePresence
 from iotistic_tenant_api.scheduling.tasks import (
     Announcements,
     EndOverrides,
     Heartbeat,
     RevokeCertificates,
 )
-from iotistic_tenant_api.security.billing import Seeds
+from iotistic_tenant_api.security.billing import Seeds, read_installed
 from iotistic_tenant_api.security.certificates import DeviceCertificates
 from iotistic_tenant_api.storage.connection import DEVICE_CHANGED, TARGET_CHANGED
 from iotistic_tenant_api.storage.housekeeping import forget
+from iotistic_tenant_api.storage.metrics import PostgresMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["Scheduler", "housekeeping", "schedule"]
 
 HOUSEKEEPING_SECONDS = 6 * 3600
+METRICS_SECONDS = 600
 LOCK = 0x746E7463  # "tntc"
 _log = structlog.get_logger("iotistic_tenant_api.scheduler")
 
@@ -79,6 +83,7 @@ class Scheduler:
             self.database, certificates, self._broker, settings.mqtt_pid_file, clock
         )
         self._heartbeat = Heartbeat(self.database, clock)
+        self._notice_presence = NoticePresence(self.database, clock)
         seeds = Seeds.of(settings)
         self._renew = None if seeds is None else RenewLicense(self.database, seeds, settings, clock)
         self._targets, self._overrides, self._devices = (asyncio.Event() for _ in range(3))
@@ -115,6 +120,8 @@ class Scheduler:
                 group.create_task(_forever("revoke", self._revoke_round))
                 group.create_task(_forever("renew_license", self._license_round))
                 group.create_task(_forever("housekeeping", self._housekeeping_round))
+                group.create_task(_forever("presence", self._presence_round))
+                group.create_task(_forever("metrics", self._metrics_round))
         except* psycopg.OperationalError:
             _log.warning("scheduler_lost_its_lock")
         finally:
@@ -151,6 +158,15 @@ class Scheduler:
             await asyncio.sleep(2)
             self._devices.set()
 
+    async def _presence_round(self) -> None:
+        await self._notice_presence()
+        await asyncio.sleep(2)
+
+    async def _metrics_round(self) -> None:
+        async with self.database.transaction() as connection:
+            await PostgresMetrics(connection).forget(self._clock.now())
+        await asyncio.sleep(METRICS_SECONDS)
+
     async def _license_round(self) -> None:
         if self._renew is not None:
             await self._renew()
@@ -165,7 +181,13 @@ class Scheduler:
 async def _keep_house(settings: TenantSettings, database: Database, clock: Clock) -> int:
     await asyncio.to_thread(roll_over, settings.provisioning_keys_dir, clock.now())
     async with database.transaction() as connection:
-        return await forget(connection, clock.now())
+        now, seeds = clock.now(), Seeds.of(settings)
+        license_ = None
+        if seeds is not None:
+            installed = await read_installed(connection, seeds, settings.customer_id, now)
+            license_ = installed.license
+        removed = await PostgresMetrics(connection).forget(now)
+        return removed + await forget(connection, now, retention(license_))
 
 
 async def _hold(lock: psycopg.AsyncConnection[object]) -> None:

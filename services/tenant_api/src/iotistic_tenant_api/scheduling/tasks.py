@@ -11,10 +11,12 @@ import structlog
 
 from iotistic_contract.topics import topic
 from iotistic_pki.errors import SignerRefused
+from iotistic_tenant_api.domain.events import target_events
 from iotistic_tenant_api.domain.targets import expire
 from iotistic_tenant_api.live.checks import HEARTBEAT
 from iotistic_tenant_api.scheduling.broker import BrokerAway
 from iotistic_tenant_api.storage.configuration import PostgresConfiguration
+from iotistic_tenant_api.storage.events import PostgresEvents
 from iotistic_tenant_api.storage.poll_requests import PostgresPollRequests
 from iotistic_tenant_api.storage.registrations import PostgresRegistrations
 from iotistic_tenant_api.storage.targets import PostgresTargets
@@ -81,6 +83,14 @@ class EndOverrides:
                 changed = [expire(target, now) for target in held.values()]
                 if changed:
                     await targets.put(changed, by="scheduler")
+                    events = [
+                        event
+                        for target in changed
+                        for event in target_events(
+                            held[target.uuid], target, actor="scheduler", expired=True
+                        )
+                    ]
+                    await PostgresEvents(connection).record(events, now)
                     uuids = [target.uuid for target in changed]
                     await PostgresPollRequests(connection).ask(uuids, now)
                 following = await targets.next_expiry()

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from iotistic_contract.codec import b64u_decode, b64u_encode
-from iotistic_contract.target_secrets import map_secrets
-from iotistic_contract.target_state import Secret, Spec
+from iotistic_contract.target_secrets import map_secrets, secrets_of
+from iotistic_contract.target_state import Secret
 from iotistic_kit.errors import StopError
 from iotistic_pki.data_key import DataKey
 from iotistic_pki.errors import KeyRefused
@@ -19,9 +19,10 @@ from iotistic_tenant_api.domain.documents import normalized
 from iotistic_tenant_api.domain.errors import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from iotistic_contract.target_state import Delivered, Spec
     from iotistic_tenant_api.domain.documents import Parsed
 
 __all__ = ["DataKeyError", "SecretStore", "make_data_key", "read_data_key"]
@@ -61,11 +62,11 @@ class SecretStore:
         return b64u_encode(self._key.digest(value.encode(), _place(service_id, name)))
 
     def protect(
-        self, uuid: str, wanted: Parsed, held: Mapping[str, Mapping[str, str]]
+        self, uuid: str, wanted: Parsed, *held: Mapping[str, Mapping[str, str]]
     ) -> tuple[Mapping[str, Any], Stored]:
         """Return the normalized spec with HMACs for secrets, and those encrypted for storage.
 
-        A secret given as its HMAC keeps what is `held`; 422 when nothing held has that HMAC.
+        A secret given as its HMAC keeps what one of `held` has; 422 when none has that HMAC.
         """
         stored: Stored = {}
         if not wanted.secret:
@@ -75,6 +76,9 @@ class SecretStore:
             place = _place(uuid, service_id, name)
             if secret.value is None:
                 text = self._kept(uuid, service_id, name, secret, held)
+                if text is None:
+                    detail = f"no secret {name} of service {service_id} has this hmac"
+                    raise Refused(422, "invalid", detail)
                 digest = secret.hmac
             else:
                 text = b64u_encode(self._key.encrypt(secret.value.encode(), place))
@@ -84,10 +88,20 @@ class SecretStore:
 
         return normalized(map_secrets(wanted.spec, change)), stored
 
+    def missing(
+        self, uuid: str, spec: Spec, held: Mapping[str, Mapping[str, str]]
+    ) -> list[dict[str, str]]:
+        """Return {serviceId, name} of the secrets in `spec` that `held` hasn't (any more)."""
+        return [
+            {"serviceId": service_id, "name": name}
+            for service_id, name, secret in secrets_of(spec)
+            if self._kept(uuid, service_id, name, secret, (held,)) is None
+        ]
+
     def seal(
         self,
         uuid: str,
-        spec: Spec,
+        spec: Delivered,
         stored: Mapping[str, Mapping[str, str]],
         sealing_key: bytes,
     ) -> dict[str, Any]:
@@ -115,14 +129,15 @@ class SecretStore:
         service_id: str,
         name: str,
         secret: Secret,
-        held: Mapping[str, Mapping[str, str]],
-    ) -> str:
-        text = held.get(service_id, {}).get(name)
-        if text is not None:
-            value = self._open(uuid, service_id, name, text).decode()
-            if self.hmac(service_id, name, value) == secret.hmac:
-                return text
-        raise Refused(422, "invalid", f"no secret {name} of service {service_id} has this hmac")
+        held: Iterable[Mapping[str, Mapping[str, str]]],
+    ) -> str | None:
+        for one in held:
+            text = one.get(service_id, {}).get(name)
+            if text is not None:
+                value = self._open(uuid, service_id, name, text).decode()
+                if self.hmac(service_id, name, value) == secret.hmac:
+                    return text
+        return None
 
 
 def _place(*names: str) -> bytes:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEVICE_CHANGED",
+    "FLEET_CHANGED",
     "LICENSE_CHANGED",
     "TARGET_CHANGED",
     "USER_CHANGED",
@@ -24,6 +25,7 @@ DEVICE_CHANGED = "device_changed"
 TARGET_CHANGED = "target_changed"
 LICENSE_CHANGED = "license_changed"
 USER_CHANGED = "user_changed"
+FLEET_CHANGED = "fleet_changed"
 
 # A payload is at most 7,999 bytes; a uuid and a blank are 37.
 _PER_MESSAGE = 200

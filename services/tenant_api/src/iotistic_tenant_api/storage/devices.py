@@ -5,21 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from iotistic_tenant_api.domain.registration import DeviceOnFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from iotistic_tenant_api.storage.connection import Connection
 
 __all__ = ["PostgresDevices"]
-
-_VIEW = """uuid::text AS uuid, name, device_type, fleet, tags, registered_at, reregister_until,
-           mac_address, os_version, agent_version, poll_interval_ms, last_seen_at, created_at"""
 
 
 class PostgresDevices:
@@ -36,7 +33,7 @@ class PostgresDevices:
         async with self._connection.cursor(row_factory=class_row(DeviceOnFile)) as cursor:
             await cursor.execute(
                 """SELECT uuid::text AS uuid, fleet, public_key, registered_at, reregister_until,
-                          deleted_at
+                          deleted_at, keys_revoked_at
                    FROM devices WHERE uuid = %s FOR NO KEY UPDATE""",
                 (uuid,),
             )
@@ -77,30 +74,12 @@ class PostgresDevices:
                    device_type = excluded.device_type, fleet = excluded.fleet,
                    tags = excluded.tags, created_at = excluded.created_at, deleted_at = NULL,
                    public_key = NULL, registered_at = NULL, released_at = NULL,
-                   newest_registration = NULL, reregister_until = NULL, last_seen_at = NULL
+                   newest_registration = NULL, reregister_until = NULL, last_seen_at = NULL,
+                   keys_revoked_at = NULL, told_online = false
                WHERE devices.deleted_at IS NOT NULL""",
             {**device, "tags": Jsonb(device["tags"]), "at": at},
         )
         return cursor.rowcount == 1
-
-    async def view(self, uuid: str) -> dict[str, Any] | None:
-        """Return what people see of a device."""
-        async with self._connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(
-                f"SELECT {_VIEW} FROM devices WHERE uuid = %s AND deleted_at IS NULL",  # noqa: S608
-                (uuid,),
-            )
-            return await cursor.fetchone()
-
-    async def page(self, after: str, limit: int) -> list[dict[str, Any]]:
-        """Return up to `limit` devices whose uuid follows `after`, by uuid."""
-        async with self._connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(
-                f"""SELECT {_VIEW} FROM devices WHERE uuid > %s AND deleted_at IS NULL
-                    ORDER BY uuid LIMIT %s""",  # noqa: S608 - constant
-                (after, limit),
-            )
-            return await cursor.fetchall()
 
     async def change(self, uuid: str, changes: Mapping[str, Any]) -> None:
         """Set those of name, device_type, fleet, tags, reregister_until that `changes` has."""
@@ -119,7 +98,8 @@ class PostgresDevices:
     async def remove(self, uuid: str, at: datetime) -> bool:
         """Mark a device as removed; its target goes, its uuid stays known."""
         cursor = await self._connection.execute(
-            """UPDATE devices SET deleted_at = %s, public_key = NULL, reregister_until = NULL
+            """UPDATE devices SET deleted_at = %s, public_key = NULL, reregister_until = NULL,
+                   told_online = false
                WHERE uuid = %s AND deleted_at IS NULL""",
             (at, uuid),
         )
@@ -127,12 +107,61 @@ class PostgresDevices:
             return False
         for statement in (
             "DELETE FROM poll_requests WHERE device_uuid = %s",
+            "DELETE FROM device_target_drafts WHERE device_uuid = %s",
+            "DELETE FROM device_metrics WHERE device_uuid = %s",
             "DELETE FROM device_target_state WHERE device_uuid = %s",
             "DELETE FROM device_current_state WHERE device_uuid = %s",
             "DELETE FROM device_target_state_history WHERE device_uuid = %s",
         ):
             await self._connection.execute(statement, (uuid,))
         return True
+
+    async def revoke(self, uuid: str, at: datetime) -> bool:
+        """Note that the device may not come back by itself; False when it is no device here."""
+        cursor = await self._connection.execute(
+            """UPDATE devices SET keys_revoked_at = %s, reregister_until = NULL
+               WHERE uuid = %s AND deleted_at IS NULL""",
+            (at, uuid),
+        )
+        return cursor.rowcount == 1
+
+    async def readmit(self, uuid: str, until: datetime, at: datetime) -> bool:
+        """Open the door for a device whose keys were revoked, or that was removed.
+
+        A removed one begins anew: it counts as one more of the plan's devices when it comes.
+        """
+        cursor = await self._connection.execute(
+            """UPDATE devices SET reregister_until = %(until)s, deleted_at = NULL,
+                   keys_revoked_at = coalesce(keys_revoked_at, %(at)s),
+                   registered_at = CASE WHEN deleted_at IS NULL THEN registered_at END,
+                   last_seen_at = CASE WHEN deleted_at IS NULL THEN last_seen_at END
+               WHERE uuid = %(uuid)s AND (deleted_at IS NOT NULL OR keys_revoked_at IS NOT NULL)""",
+            {"until": until, "uuid": uuid, "at": at},
+        )
+        return cursor.rowcount == 1
+
+    async def turn_presence(
+        self, now: datetime, grace: timedelta, limit: int
+    ) -> list[tuple[str, bool, datetime]]:
+        """Return (uuid, online, last seen) of devices told otherwise so far, and note it.
+
+        Rows that somebody else is writing wait for the next time.
+        """
+        cursor = await self._connection.execute(
+            """WITH turned AS (
+                   SELECT uuid FROM devices
+                   WHERE deleted_at IS NULL AND last_seen_at IS NOT NULL
+                     AND told_online = (last_seen_at <= %(now)s::timestamptz
+                         - 3 * coalesce(nullif(poll_interval_ms, 0), 30000) * interval '1 ms'
+                         - CASE WHEN told_online THEN %(grace)s ELSE interval '0' END)
+                   ORDER BY uuid LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
+               )
+               UPDATE devices SET told_online = NOT told_online FROM turned
+               WHERE devices.uuid = turned.uuid
+               RETURNING devices.uuid::text, told_online, last_seen_at""",
+            {"now": now, "grace": grace, "limit": limit},
+        )
+        return [(uuid, online, seen) for uuid, online, seen in await cursor.fetchall()]
 
     async def present(self, uuids: Iterable[str]) -> set[str]:
         """Return those of `uuids` that are devices here."""

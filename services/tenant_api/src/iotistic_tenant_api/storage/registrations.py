@@ -79,7 +79,7 @@ class PostgresRegistrations:
                    device_type = coalesce(devices.device_type, excluded.device_type),
                    mac_address = excluded.mac_address, os_version = excluded.os_version,
                    agent_version = excluded.agent_version, reregister_until = NULL,
-                   released_at = NULL""",
+                   released_at = NULL, keys_revoked_at = NULL""",
             facts,
         )
         await self._connection.execute(

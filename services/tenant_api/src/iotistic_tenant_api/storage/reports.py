@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from iotistic_tenant_api.domain.fleet import Summary
     from iotistic_tenant_api.storage.connection import Connection
 
 __all__ = ["STREAMS_KEPT", "PostgresReports"]
@@ -103,15 +104,47 @@ class PostgresReports:
             return await cursor.fetchone()
 
     async def replace(
-        self, uuid: str, registration: str, report: Mapping[str, Any], at: datetime
+        self,
+        uuid: str,
+        registration: str,
+        report: Mapping[str, Any],
+        summary: Summary,
+        at: datetime,
     ) -> None:
-        """Store the current state and what the device row repeats of it."""
+        """Store the current state, what it comes to, and what the device row repeats of it."""
         await self._connection.execute(
-            """INSERT INTO device_current_state (device_uuid, registration, report, received_at)
-               VALUES (%s, %s, %s, %s)
+            """INSERT INTO device_current_state AS held (device_uuid, registration, report,
+                   received_at, status, applied_version, failure, failing_since, services_total,
+                   services_running, services_stopped, services_paused, services_failing)
+               VALUES (%(uuid)s, %(registration)s, %(report)s, %(at)s, %(status)s, %(applied)s,
+                   %(failure)s, %(failing_since)s, %(total)s, %(running)s, %(stopped)s, %(paused)s,
+                   %(failing)s)
                ON CONFLICT (device_uuid) DO UPDATE SET registration = excluded.registration,
-                   report = excluded.report, received_at = excluded.received_at""",
-            (uuid, registration, Jsonb(report), at),
+                   report = excluded.report, received_at = excluded.received_at,
+                   status = excluded.status, applied_version = excluded.applied_version,
+                   failure = excluded.failure,
+                   failing_since = CASE WHEN excluded.failing_since IS NOT NULL
+                       THEN coalesce(held.failing_since, excluded.failing_since) END,
+                   services_total = excluded.services_total,
+                   services_running = excluded.services_running,
+                   services_stopped = excluded.services_stopped,
+                   services_paused = excluded.services_paused,
+                   services_failing = excluded.services_failing""",
+            {
+                "uuid": uuid,
+                "registration": registration,
+                "report": Jsonb(report),
+                "at": at,
+                "status": summary.status,
+                "applied": summary.applied_version,
+                "failure": None if summary.failure is None else Jsonb(dict(summary.failure)),
+                "failing_since": at if summary.is_failing else None,
+                "total": summary.total,
+                "running": summary.running,
+                "stopped": summary.stopped,
+                "paused": summary.paused,
+                "failing": summary.failing,
+            },
         )
         await self._connection.execute(
             """UPDATE devices SET last_seen_at = greatest(last_seen_at, %(at)s),

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from iotistic_contract.codec import b64u_encode
+from iotistic_contract.codec import b64u_encode, format_time
 from iotistic_contract.provisioning import ApiKey, ProvisioningString, secret_hash
 from iotistic_tenant_api.domain.errors import Refused
+from iotistic_tenant_api.domain.events import Event
 from iotistic_tenant_api.domain.registration import ProvisioningKey
 from iotistic_tenant_api.storage.configuration import PostgresAudit
 from iotistic_tenant_api.storage.connection import DEVICE_CHANGED, TARGET_CHANGED, announce
 from iotistic_tenant_api.storage.devices import PostgresDevices
+from iotistic_tenant_api.storage.events import PostgresEvents
+from iotistic_tenant_api.storage.fleet import PostgresFleet
 from iotistic_tenant_api.storage.poll_requests import PostgresPollRequests
 from iotistic_tenant_api.storage.provisioning import PostgresProvisioningKeys
 from iotistic_tenant_api.storage.registrations import PostgresRegistrations
@@ -25,8 +28,9 @@ if TYPE_CHECKING:
     from iotistic_kit.clock import Clock
     from iotistic_kit.db import Database
     from iotistic_tenant_api.live.licensing import Licensing
+    from iotistic_tenant_api.storage.connection import Connection
 
-__all__ = ["DeviceDesk", "KeyDesk", "StringForm", "unknown_device"]
+__all__ = ["Caller", "DeviceDesk", "KeyDesk", "StringForm", "unknown_device"]
 
 LONGEST_WINDOW = timedelta(hours=24)
 
@@ -36,45 +40,51 @@ def unknown_device(uuid: str) -> Refused:
     return Refused(404, "not_found", f"no device {uuid} is known here")
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who acts: `id` for the audit log, `name` for people's eyes."""
+
+    id: str
+    name: str
+
+
 class DeviceDesk:
-    """Describe, change and remove devices; each act is gated by the license and audited."""
+    """Describe, change, remove, shut out and let in devices.
+
+    Each act is gated by the license, audited, and an event of the device.
+    """
 
     def __init__(self, database: Database, licensing: Licensing, clock: Clock) -> None:
         self._database = database
         self._licensing = licensing
         self._clock = clock
 
-    async def describe(self, device: Mapping[str, Any], *, by: str) -> dict[str, Any]:
+    async def describe(self, device: Mapping[str, Any], *, by: Caller) -> dict[str, Any]:
         """Add a device that is to register, and return its view; 409 when the uuid is taken."""
         await self._licensing.require()
-        now = self._clock.now()
+        now, uuid = self._clock.now(), str(device["uuid"])
         async with self._database.transaction() as connection:
             devices = PostgresDevices(connection)
             await devices.lock(device["uuid"])
             if not await devices.describe(device, now):
                 raise Refused(409, "conflict", "a device of this uuid exists", pointer="/uuid")
-            await PostgresAudit(connection).record(
-                "device_described", device["uuid"], actor=by, at=now
-            )
-            return await _view(devices, device["uuid"])
+            await _note(connection, "described", uuid, by, now)
+            return await _view(connection, uuid, now)
 
-    async def change(self, uuid: str, changes: Mapping[str, Any], *, by: str) -> dict[str, Any]:
+    async def change(self, uuid: str, changes: Mapping[str, Any], *, by: Caller) -> dict[str, Any]:
         """Set what `changes` has, and return the view."""
         await self._licensing.require()
         now = self._clock.now()
         _check_window(changes.get("reregister_until"), now)
         async with self._database.transaction() as connection:
-            devices = PostgresDevices(connection)
-            await _view(devices, uuid)
+            await _view(connection, uuid, now)
             if changes:
-                await devices.change(uuid, changes)
-                await PostgresAudit(connection).record(
-                    "device_changed", uuid, actor=by, at=now,
-                    detail={name: str(value) for name, value in changes.items()},
-                )  # fmt: skip
-            return await _view(devices, uuid)
+                await PostgresDevices(connection).change(uuid, changes)
+                detail = {name: str(value) for name, value in changes.items()}
+                await _note(connection, "changed", uuid, by, now, detail)
+            return await _view(connection, uuid, now)
 
-    async def remove(self, uuid: str, *, by: str) -> None:
+    async def remove(self, uuid: str, *, by: Caller) -> None:
         """Remove a device: its keys die at once, its certificates are revoked."""
         await self._licensing.require()
         now = self._clock.now()
@@ -82,16 +92,44 @@ class DeviceDesk:
             if not await PostgresDevices(connection).remove(uuid, now):
                 raise unknown_device(uuid)
             await PostgresRegistrations(connection).end(uuid, now, reason="removed")
-            await PostgresAudit(connection).record("device_removed", uuid, actor=by, at=now)
+            await _note(connection, "removed", uuid, by, now)
             await announce(connection, DEVICE_CHANGED, [uuid])
+
+    async def revoke_keys(self, uuid: str, *, by: Caller) -> None:
+        """End keys and certificates; until it is readmitted the device can't register either."""
+        await self._licensing.require()
+        now = self._clock.now()
+        async with self._database.transaction() as connection:
+            if not await PostgresDevices(connection).revoke(uuid, now):
+                raise unknown_device(uuid)
+            await PostgresRegistrations(connection).end(uuid, now, reason="revoked")
+            await _note(connection, "keys_revoked", uuid, by, now)
+            await announce(connection, DEVICE_CHANGED, [uuid])
+
+    async def readmit(self, uuid: str, *, by: Caller) -> dict[str, Any]:
+        """Let a device register within 24 hours whose keys were revoked, or that was removed.
+
+        409 when neither is so: what isn't shut out needs no door.
+        """
+        await self._licensing.require()
+        now = self._clock.now()
+        async with self._database.transaction() as connection:
+            devices = PostgresDevices(connection)
+            if not await devices.readmit(uuid, now + LONGEST_WINDOW, now):
+                await _view(connection, uuid, now)
+                raise Refused(409, "conflict", "this device's keys are neither revoked nor removed")
+            until = format_time(now + LONGEST_WINDOW)
+            await _note(connection, "readmitted", uuid, by, now, {"reregisterUntil": until})
+            await announce(connection, DEVICE_CHANGED, [uuid])
+            return await _view(connection, uuid, now)
 
     async def poll_now(self, uuid: str) -> None:
         """Have the device told to poll at once."""
         await self._licensing.require()
+        now = self._clock.now()
         async with self._database.transaction() as connection:
-            devices = PostgresDevices(connection)
-            await _view(devices, uuid)
-            await PostgresPollRequests(connection).ask([uuid], self._clock.now())
+            await _view(connection, uuid, now)
+            await PostgresPollRequests(connection).ask([uuid], now)
             await announce(connection, TARGET_CHANGED, [uuid])
 
 
@@ -164,11 +202,26 @@ class KeyDesk:
             )
 
 
-async def _view(devices: PostgresDevices, uuid: str) -> dict[str, Any]:
-    view = await devices.view(uuid)
+async def _view(connection: Connection, uuid: str, now: datetime) -> dict[str, Any]:
+    view = await PostgresFleet(connection, now).view(uuid)
     if view is None:
         raise unknown_device(uuid)
     return view
+
+
+async def _note(  # noqa: PLR0913, PLR0917 - one line of two logs
+    connection: Connection,
+    what: str,
+    uuid: str,
+    by: Caller,
+    at: datetime,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    await PostgresAudit(connection).record(
+        f"device_{what}", uuid, actor=by.id, at=at, detail=detail
+    )
+    event = Event(type=what, uuid=uuid, actor=by.name, data=detail or {})
+    await PostgresEvents(connection).record([event], at)
 
 
 def _check_window(until: datetime | None, now: datetime) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from iotistic_tenant_api.domain.documents import UNWRITTEN, document_of, etag_of, spec_of
+from iotistic_tenant_api.domain.documents import UNWRITTEN, delivered_of, document_of, etag_of
 from iotistic_tenant_api.domain.errors import Refused
 from iotistic_tenant_api.domain.sealing import sealing_thumbprint
 from iotistic_tenant_api.storage.targets import PostgresTargets
@@ -72,7 +72,7 @@ class ReadState:
         if delivered is None:
             return UNWRITTEN
         if target.secrets:
-            spec = spec_of(delivered)
+            spec = delivered_of(delivered)
             sealed = self._secrets.seal(key.device_uuid, spec, target.secrets, key.sealing_key)
             return document_of(target.version, sealed)
         return document_of(target.version, delivered)

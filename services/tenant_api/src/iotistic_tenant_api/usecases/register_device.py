@@ -14,6 +14,7 @@ from iotistic_pki.provisioning import Proof, check_proof, open_payload
 from iotistic_pki.requests import requested_key
 from iotistic_tenant_api.domain.attempts import check_failures, check_work
 from iotistic_tenant_api.domain.errors import Refused
+from iotistic_tenant_api.domain.events import Event
 from iotistic_tenant_api.domain.registration import (
     Admission,
     ProvisioningKey,
@@ -23,6 +24,7 @@ from iotistic_tenant_api.domain.registration import (
 )
 from iotistic_tenant_api.storage.connection import DEVICE_CHANGED, announce
 from iotistic_tenant_api.storage.devices import PostgresDevices
+from iotistic_tenant_api.storage.events import PostgresEvents
 from iotistic_tenant_api.storage.provisioning import (
     PostgresProvisioningAttempts,
     PostgresProvisioningKeys,
@@ -122,6 +124,13 @@ class RegisterDevice:
             registrations = PostgresRegistrations(connection)
             await registrations.add(new)
             await registrations.add_certificate(certificate.record, new.at)
+            event = Event(
+                type="registered",
+                uuid=applicant.uuid,
+                actor=f"key:{applicant.key.id}",
+                data={"registration": registration},
+            )
+            await PostgresEvents(connection).record([event], new.at)
             await announce(connection, DEVICE_CHANGED, [applicant.uuid])
         return self.site.register_answer(
             applicant.uuid, registration, str(api_key), certificate.pem

@@ -15,8 +15,10 @@ from iotistic_pki.provisioning import stored_device_key, verifies
 from iotistic_pki.requests import request_der, requested_key
 from iotistic_tenant_api.domain.device_keys import DeviceKey, Rotation, rotation
 from iotistic_tenant_api.domain.errors import Refused
+from iotistic_tenant_api.domain.events import Event
 from iotistic_tenant_api.storage.configuration import PostgresAudit
 from iotistic_tenant_api.storage.connection import DEVICE_CHANGED, announce
+from iotistic_tenant_api.storage.events import PostgresEvents
 from iotistic_tenant_api.storage.registrations import PostgresRegistrations
 
 if TYPE_CHECKING:
@@ -111,6 +113,8 @@ class ReleaseDevice:
             await PostgresAudit(connection).record(
                 "device_released", uuid, actor=f"device:{uuid}", at=now
             )
+            event = Event(type="released", uuid=uuid, actor="device", severity="warning")
+            await PostgresEvents(connection).record([event], now)
             await announce(connection, DEVICE_CHANGED, [uuid])
 
 

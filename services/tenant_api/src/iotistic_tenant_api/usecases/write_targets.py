@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from iotistic_contract.errors import ContractError
 from iotistic_tenant_api.domain.documents import parsed
 from iotistic_tenant_api.domain.errors import Refused
+from iotistic_tenant_api.domain.events import target_events
 from iotistic_tenant_api.domain.targets import Target, check_revision, override, write
 from iotistic_tenant_api.storage.devices import PostgresDevices
+from iotistic_tenant_api.storage.events import PostgresEvents
 from iotistic_tenant_api.storage.poll_requests import PostgresPollRequests
 from iotistic_tenant_api.storage.targets import PostgresTargets
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from iotistic_tenant_api.security.data_key import SecretStore
     from iotistic_tenant_api.storage.connection import Connection
 
-__all__ = ["OverrideServices", "SpecWrite", "WriteTargets"]
+__all__ = ["OverrideServices", "SpecWrite", "WriteTargets", "check_plan", "store"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +56,11 @@ class WriteTargets:
         async with self._database.transaction() as connection:
             targets = PostgresTargets(connection)
             held = await targets.get([write.uuid for write in writes], lock=True)
-            await _check_plan(connection, self._licensing, held)
+            await check_plan(connection, self._licensing, held)
             # In a thread: thousands of specs must not keep polls waiting.
             written = await asyncio.to_thread(self._all_written, writes, held)
             changed = [target for target in written if target is not held[target.uuid]]
-            if changed:
-                await targets.put(changed, by=by)
-                await _ask_to_poll(connection, held, changed)
+            await store(connection, held, changed, by=by)
         return written
 
     def _all_written(self, writes: Sequence[SpecWrite], held: Mapping[str, Target]) -> list[Target]:
@@ -94,11 +94,10 @@ class OverrideServices:
             held = await targets.get([uuid], lock=True)
             if uuid not in held:
                 raise Refused(404, "not_found", f"no device {uuid} is known here")
-            await _check_plan(connection, self._licensing, held)
+            await check_plan(connection, self._licensing, held)
             changed = override(held[uuid], patch, self._clock.now())
             if changed is not held[uuid]:
-                await targets.put([changed], by=by)
-                await _ask_to_poll(connection, held, [changed])
+                await store(connection, held, [changed], by=by)
         return changed
 
 
@@ -110,7 +109,28 @@ def _check_unique(writes: Sequence[SpecWrite]) -> None:
         seen.add(one.uuid)
 
 
-async def _check_plan(
+async def store(
+    connection: Connection,
+    held: Mapping[str, Target],
+    changed: Sequence[Target],
+    *,
+    by: str,
+    spec_event: str = "spec_written",
+) -> None:
+    """Store what differs from `held`, with its events; devices that get another one are told."""
+    if not changed:
+        return
+    await PostgresTargets(connection).put(changed, by=by)
+    events = [
+        event
+        for target in changed
+        for event in target_events(held[target.uuid], target, actor=by, spec=spec_event)
+    ]
+    await PostgresEvents(connection).record(events, changed[0].changed_at)
+    await _ask_to_poll(connection, held, changed)
+
+
+async def check_plan(
     connection: Connection, licensing: Licensing, targets: Mapping[str, Target]
 ) -> None:
     """Refuse deploys to devices past the plan's number, which keep polling and reporting."""

@@ -8,9 +8,10 @@ from typing import ClassVar, Self
 from .base64url import b64u_decode
 from .errors import ContractError
 
-__all__ = ["MASK", "Secret"]
+__all__ = ["MASK", "NEW_SECRET", "Secret"]
 
 MASK = "********"
+NEW_SECRET = f"{MASK} (new value)"
 _SEALED = ("ephemeralPublicKey", "nonce", "ciphertext")
 _LENGTHS = {"hmac": 32, "ephemeralPublicKey": 32, "nonce": 12, "ciphertext": None}
 

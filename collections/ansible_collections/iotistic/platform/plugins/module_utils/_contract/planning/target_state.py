@@ -9,7 +9,7 @@ from ..codec import Unknown, check_fields, decode, encode
 from ..errors import ContractError
 from ..ids import Count, Uuid
 from ..overrides import Override, overrides_from
-from ..secret import MASK
+from ..secret import MASK, NEW_SECRET
 from ..target_secrets import map_secrets, secrets_of
 from ..target_state import Secret, Spec
 from .plan import Plan
@@ -22,8 +22,6 @@ __all__ = [
     "plan",
     "spec_reader",
 ]
-
-NEW_SECRET = f"{MASK} (new value)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +103,7 @@ def plan(actual: Mapping[str, ActualTarget], desired: Mapping[str, Spec]) -> Pla
             _note(uuid, override, dropped=override.service_id not in _service_ids(spec))
             for uuid, spec in desired.items()
             for override in actual[uuid].overrides
+            if override.state is not None
         ),
     )
 
@@ -175,12 +174,13 @@ def _shown(
         return Secret(value=MASK if same else NEW_SECRET)
 
     document: dict[str, object] = encode(map_secrets(spec, masked))
-    held = {one.service_id: f"{one.state.value} by {one.owner}" for one in overrides}
+    held = {one.service_id: f"{one.state.value} by {one.owner}" for one in overrides if one.state}
     return {**document, **({"overrides": held} if held else {})}
 
 
 def _note(uuid: str, override: Override, *, dropped: bool) -> str:
     until = f" until {encode(override.expires_at)}" if override.expires_at else ""
-    held = f"held {override.state.value} by {override.owner}{until} ({override.reason})"
+    state = "" if override.state is None else override.state.value
+    held = f"held {state} by {override.owner}{until} ({override.reason})"
     end = "; the override goes with the service" if dropped else ""
     return f"{uuid}: service {override.service_id} is {held}{end}"
