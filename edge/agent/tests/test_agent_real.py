@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import sqlite3
@@ -134,6 +135,36 @@ def test_from_a_string_to_three_states(device, tenant, busybox):
     assert polls[-1].headers["x-iotistic-schema"] == "1"
     assert "if-none-match" in polls[-1].headers
     assert device.stop() == 0
+
+
+def test_metrics_come_with_the_report_at_their_interval(device, tenant):
+    tenant.set_apps({}, 1)
+    device.start(METRICS_INTERVAL_MS="500", REPORT_INTERVAL_MS="60000")
+    reported = []
+
+    def three_times() -> bool:
+        bodies = (each.body for each in tenant.requests if each.method == "PATCH")
+        reported[:] = [body for body in bodies if body.get("metrics")]
+        return len(reported) >= 3
+
+    tenant.wait_for(three_times)
+    metrics = reported[-1]["metrics"]
+    assert metrics.keys() >= {"cpu_usage", "memory_usage", "memory_total", "storage_total"}
+    assert metrics.keys() >= {"uptime", "load", "top_processes"}
+    assert 0 < metrics["network_latency"] < 5000
+    assert reported[-1].keys() == {"schema", "stream", "epoch", "sequence", "at", "metrics"}
+    assert reported[-1]["sequence"] - reported[-2]["sequence"] == 1
+    assert tenant.sections["system"]["hostname"] == socket.gethostname()
+    assert tenant.sections["rebootRequired"] in (True, False)
+
+
+def test_it_stays_below_its_bar_of_memory(device, tenant, busybox):
+    tenant.set_apps(app(busybox, one={}, two={}), 1)
+    device.start(METRICS_INTERVAL_MS="200")
+    tenant.wait_for(lambda: applied(tenant, 1) and tenant.sections.get("metrics"))
+    rollup = Path(f"/proc/{device.process.pid}/smaps_rollup").read_text()
+    pss = int(re.search(r"^Pss: +(\d+) kB", rollup, re.MULTILINE)[1])
+    assert pss <= 36 * 1024, f"{pss} kB"
 
 
 def test_overrides_keep_the_container(device, tenant, busybox):

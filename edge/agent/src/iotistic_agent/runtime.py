@@ -18,6 +18,7 @@ from iotistic_agent.adapters.cloud import Cloud, Pace, verified_by
 from iotistic_agent.adapters.engine import DockerEngine
 from iotistic_agent.adapters.host import local_ip, mac_address, os_version
 from iotistic_agent.adapters.keys import DeviceKeys, device_keys
+from iotistic_agent.adapters.machine import Machine
 from iotistic_agent.adapters.store import Store
 from iotistic_agent.configuration import Configuration, configuration
 from iotistic_agent.faults import SettingsRefused, StoreFault
@@ -25,6 +26,7 @@ from iotistic_agent.link import Link
 from iotistic_agent.logs import Component, log, set_level
 from iotistic_agent.loops.broker import hold_broker, on_loop
 from iotistic_agent.loops.guard import guarded
+from iotistic_agent.loops.measure import Measured, measure
 from iotistic_agent.loops.online import online
 from iotistic_agent.loops.poll import poll, poll_interval
 from iotistic_agent.loops.reconcile import reconcile
@@ -114,7 +116,8 @@ class Agent:
                 "the device isn't registered: put its provisioning string (iotp1…) into a file"
                 " and name that in PROVISIONING_API_KEY_FILE"
             )
-        self._link, self._board = Link(), Board()
+        self._link, self._board, self._measured = Link(), Board(), Measured()
+        self._machine = Machine(settings.state_dir)
         self._reconcile, self._poll, self._report = Bell(), Bell(), Bell()
         self._board.tell(self._report.ring)
 
@@ -149,9 +152,19 @@ class Agent:
                     ),
                 )
                 begin("watch", lambda: watch(engine, self._reconcile, _chance))
+                begin("measure", self._measure)
                 begin("online", self._online)
         finally:
             engine.interrupt()
+
+    async def _measure(self) -> None:
+        await measure(
+            read=self._machine.read,
+            latency=lambda: self._link.latency_ms,
+            measured=self._measured,
+            interval=lambda: self._configured().metrics_ms / 1000,
+            report=self._report,
+        )
 
     async def _online(self) -> None:
         string = self._settings.provisioning
@@ -239,6 +252,8 @@ class Agent:
         constant = {
             "agentVersion": AGENT_VERSION,
             "osVersion": os_version(),
+            "osPatchLevel": self._machine.patch_level(),
+            "system": self._machine.system(),
             "localIp": local_ip(urlsplit(registration.endpoint).hostname or ""),
         }
 
@@ -246,7 +261,12 @@ class Agent:
             situation = self._board.situation
             if situation is None:
                 return None
-            told = {"pollIntervalMs": self._poll_interval(), **constant}
+            told = {
+                **constant,
+                "pollIntervalMs": self._poll_interval(),
+                "rebootRequired": self._machine.reboot_required(),
+                "metrics": self._measured.metrics or None,
+            }
             return sections_of(situation, told)
 
         await report(

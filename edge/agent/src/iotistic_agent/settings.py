@@ -33,6 +33,7 @@ class Settings:
     site: str | None = None
     poll_interval_ms: int | None = None
     report_interval_ms: int = 60_000
+    metrics_interval_ms: int | None = None
     log_level: str = "info"
 
 
@@ -55,6 +56,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         site=words.get("IOTISTIC_SITE"),
         poll_interval_ms=_interval(words, "POLL_INTERVAL_MS"),
         report_interval_ms=_interval(words, "REPORT_INTERVAL_MS") or 60_000,
+        metrics_interval_ms=_interval(words, "METRICS_INTERVAL_MS"),
         log_level=_level(words.get("LOG_LEVEL", "info")),
     )
 
