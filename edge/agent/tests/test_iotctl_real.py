@@ -229,6 +229,7 @@ def test_a_device_without_a_string_waits_for_one(device, tenant, busybox):
     assert done.returncode == 0, done.stdout + done.stderr
     assert tenant.registered[-1].device_name == "pump 7"
     assert tenant.registered[-1].device_type == "pi4"
+    assert told(device, "status")["name"] == "pump 7"
     tenant.wait_for(lambda: applied(tenant, 1))
     again = iotctl(device, "provision", string)
     assert again.returncode == 1
@@ -357,17 +358,34 @@ def test_what_isnt_http_is_malformed(api, raw):
         assert client.recv(100).startswith(b"HTTP/1.1 400 ")
 
 
-def test_many_idle_connections_end_by_themselves_and_cost_a_503(api):
+def test_idle_connections_cost_a_503_and_end_by_themselves(api):
     idle = []
     for _ in range(16):
         client = socket.socket(socket.AF_UNIX)
+        client.settimeout(20)
         client.connect(str(api.folder / "state/agent.sock"))
         idle.append(client)
     time.sleep(0.3)
     assert ask(api, "/ping")[0] == 503
     for client in idle:
+        assert client.recv(1) == b""
         client.close()
-    time.sleep(0.3)
+    assert ask(api, "/ping")[0] == 200
+
+
+def test_who_hangs_up_on_a_quiet_log_frees_his_place(api):
+    for _ in range(3):
+        followers = []
+        for _ in range(12):
+            client = socket.socket(socket.AF_UNIX)
+            client.settimeout(20)
+            client.connect(str(api.folder / "state/agent.sock"))
+            client.sendall(b"GET /v2/logs?follow=1&lines=1 HTTP/1.1\r\n\r\n")
+            assert client.recv(15) == b"HTTP/1.1 200 OK"
+            followers.append(client)
+        for client in followers:
+            client.close()
+        time.sleep(0.2)
     assert ask(api, "/ping")[0] == 200
 
 

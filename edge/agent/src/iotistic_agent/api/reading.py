@@ -67,12 +67,12 @@ async def health(inside: Inside, _request: Request) -> Answer:
 
 async def device(inside: Inside, _request: Request) -> Answer:
     """Show who the device is and how it is with its target; no key is among it."""
-    registration = inside.store.registration()
+    registration, told = inside.store.registration(), inside.enrolment.told
     return Answer(
         {
             "uuid": inside.uuid,
-            "name": inside.settings.device_name,
-            "type": inside.settings.device_type,
+            "name": (told and told.name) or inside.settings.device_name,
+            "type": (told and told.type) or inside.settings.device_type,
             "agentVersion": inside.version,
             **inside.facts(),
             "provisioning": str(inside.enrolment.progress),
