@@ -292,11 +292,13 @@ def test_an_engine_that_hangs_does_not_keep_it_from_ending(device, tmp_path):
     hanging = socket.socket(socket.AF_UNIX)
     hanging.bind(str(tmp_path / "h.sock"))
     hanging.listen(8)
+    hanging.settimeout(20)
     device.start(DOCKER_HOST=f"unix://{tmp_path / 'h.sock'}")
-    time.sleep(1.5)
+    asked, _ = hanging.accept()
     began = time.monotonic()
     assert device.stop() == 0
     assert time.monotonic() - began < 5
+    asked.close()
     hanging.close()
 
 

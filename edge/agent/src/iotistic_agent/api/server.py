@@ -20,6 +20,7 @@ __all__ = ["Doorway", "on_loopback", "on_socket"]
 
 MOST_AT_ONCE = 16
 PATIENCE = 10.0
+MOST_HEARD_OUT = 2**20
 Answers = Callable[[Request], Awaitable[Answer | Stream]]
 
 
@@ -51,6 +52,8 @@ class Doorway:
                 writer.write(part)
             async with asyncio.timeout(PATIENCE):
                 await writer.drain()
+                if answer.status >= 400:
+                    await _heard_out(reader, writer)
 
     async def _answered(self, reader: asyncio.StreamReader) -> Answer | Stream | None:
         """Return the answer to the request that comes, None when the client just went away."""
@@ -72,6 +75,14 @@ class Doorway:
         except Exception:  # noqa: BLE001 -- the guard of one request
             log(Component.LOCAL_API).exception("request_failed")
             return Problem(Code.INTERNAL, "a defect; the agent's log has it").answer()
+
+
+async def _heard_out(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Take what a refused client still sends: closing over it would lose him the answer."""
+    writer.write_eof()
+    left = MOST_HEARD_OUT
+    while left > 0 and (content := await reader.read(MAX_HEAD)):
+        left -= len(content)
 
 
 async def _streamed(
