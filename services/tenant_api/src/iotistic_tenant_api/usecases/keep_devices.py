@@ -64,7 +64,9 @@ class DeviceDesk:
         await self._licensing.require()
         now, uuid = self._clock.now(), str(device["uuid"])
         async with self._database.transaction() as connection:
-            if not await PostgresDevices(connection).describe(device, now):
+            devices = PostgresDevices(connection)
+            await devices.lock(device["uuid"])
+            if not await devices.describe(device, now):
                 raise Refused(409, "conflict", "a device of this uuid exists", pointer="/uuid")
             await _note(connection, "described", uuid, by, now)
             return await _view(connection, uuid, now)
