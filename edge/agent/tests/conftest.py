@@ -8,6 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[3]))  # what crosses packages is imported by its path
 
+from edge.agent.tests.device import Device
 from edge.agent.tests.tenant import Tenant, make_authority, make_keys, serve
 from iotistic_contract.codec import b64u_encode
 from iotistic_pki.ca import Authority
@@ -37,3 +38,11 @@ def tenant(
     yield made
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def device(docker_engine, tenant, tmp_path) -> Iterator[Device]:
+    tenant.poll_interval_ms = 200
+    made = Device(docker_engine, tenant, tmp_path)
+    yield made
+    made.clean()

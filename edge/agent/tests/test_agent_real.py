@@ -1,118 +1,17 @@
 """The whole agent as a process, on a real engine, against a real TLS server."""
 
 import json
-import os
-import signal
+import re
 import socket
 import sqlite3
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
+from edge.agent.tests.device import Device, app, applied
+
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
-
-
-class Device:
-    """One agent and its folder."""
-
-    def __init__(self, host, tenant, folder: Path) -> None:
-        self.host, self.tenant, self.folder = host, tenant, folder
-        self.uuid = str(uuid4())
-        self.key_file = folder / "provisioning-key"
-        self.key_file.write_text(str(tenant.string()))
-        self.policy = folder / "policy.json"
-        self.process: subprocess.Popen | None = None
-
-    def start(self, **environment: str) -> None:
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "iotistic_agent"],
-                env={
-                    "PATH": os.defpath,
-                    "STATE_DIR": str(self.folder / "state"),
-                    "DEVICE_UUID": self.uuid,
-                    "DOCKER_HOST": f"unix://{self.host.socket}",
-                    "PROVISIONING_API_KEY_FILE": str(self.key_file),
-                    "POLICY_FILE": str(self.policy),
-                    "POLL_INTERVAL_MS": "200",
-                    "REPORT_INTERVAL_MS": "500",
-                    **environment,
-                },
-                stdout=log,
-                stderr=log,
-            )
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait(10)
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
-
-    def log(self) -> list[dict]:
-        lines = (self.folder / "log").read_text().splitlines()
-        return [json.loads(line) for line in lines]
-
-    def name(self, service: str) -> str:
-        return f"iot-{self.uuid[:8]}-app-{service}"
-
-    def containers(self) -> dict[str, tuple[str, str]]:
-        form = "{{.Names}} {{.ID}} {{.State}}"
-        label = f"label=iotistic.device={self.uuid}"
-        lines = self.host.docker("ps", "--all", "--no-trunc", "--filter", label, "--format", form)
-        rows = (line.split() for line in lines.splitlines())
-        return {name.rpartition("-")[2]: (container, state) for name, container, state in rows}
-
-    def states(self) -> dict[str, str]:
-        return {name: state for name, (_, state) in self.containers().items()}
-
-    def settles(self, seconds: float = 20.0, **states: str) -> None:
-        until = time.monotonic() + seconds
-        while self.states() != states:
-            assert time.monotonic() < until, (self.states(), self.log()[-5:])
-            time.sleep(0.05)
-
-    def clean(self) -> None:
-        """Leave nothing of it on the engine."""
-        if self.process is not None and self.process.poll() is None:
-            self.kill()
-        for list_, remove in (
-            (["ps", "-aq"], ["rm", "-f"]),
-            (["network", "ls", "-q"], ["network", "rm"]),
-            (["volume", "ls", "-q"], ["volume", "rm"]),
-        ):
-            found = self.host.docker(
-                *list_, "--filter", f"label=iotistic.device={self.uuid}"
-            ).split()
-            if found:
-                self.host.docker(*remove, *found)
-
-
-def app(image: str, **services: dict) -> dict:
-    listed = [
-        {"serviceId": f"id-{name}", "serviceName": name, "imageName": image, **service}
-        for name, service in services.items()
-    ]
-    return {"app": {"appId": "app", "appName": "app", "services": listed}}
-
-
-@pytest.fixture
-def device(docker_engine, tenant, tmp_path) -> Iterator[Device]:
-    tenant.poll_interval_ms = 200
-    made = Device(docker_engine, tenant, tmp_path)
-    yield made
-    made.clean()
-
-
-def applied(tenant, version: int) -> bool:
-    sections = tenant.sections
-    return sections.get("status") == "applied" and sections.get("appliedVersion") == version
 
 
 def test_from_a_string_to_three_states(device, tenant, busybox):
@@ -134,6 +33,36 @@ def test_from_a_string_to_three_states(device, tenant, busybox):
     assert polls[-1].headers["x-iotistic-schema"] == "1"
     assert "if-none-match" in polls[-1].headers
     assert device.stop() == 0
+
+
+def test_metrics_come_with_the_report_at_their_interval(device, tenant):
+    tenant.set_apps({}, 1)
+    device.start(METRICS_INTERVAL_MS="500", REPORT_INTERVAL_MS="60000")
+    reported = []
+
+    def three_times() -> bool:
+        bodies = (each.body for each in tenant.requests if each.method == "PATCH")
+        reported[:] = [body for body in bodies if body.get("metrics")]
+        return len(reported) >= 3
+
+    tenant.wait_for(three_times)
+    metrics = reported[-1]["metrics"]
+    assert metrics.keys() >= {"cpu_usage", "memory_usage", "memory_total", "storage_total"}
+    assert metrics.keys() >= {"uptime", "load", "top_processes"}
+    assert 0 < metrics["network_latency"] < 5000
+    assert reported[-1].keys() == {"schema", "stream", "epoch", "sequence", "at", "metrics"}
+    assert reported[-1]["sequence"] - reported[-2]["sequence"] == 1
+    assert tenant.sections["system"]["hostname"] == socket.gethostname()
+    assert tenant.sections["rebootRequired"] in (True, False)
+
+
+def test_it_stays_below_its_bar_of_memory(device, tenant, busybox):
+    tenant.set_apps(app(busybox, one={}, two={}), 1)
+    device.start(METRICS_INTERVAL_MS="200")
+    tenant.wait_for(lambda: applied(tenant, 1) and tenant.sections.get("metrics"))
+    rollup = Path(f"/proc/{device.process.pid}/smaps_rollup").read_text()
+    pss = int(re.search(r"^Pss: +(\d+) kB", rollup, re.MULTILINE)[1])
+    assert pss <= 36 * 1024, f"{pss} kB"
 
 
 def test_overrides_keep_the_container(device, tenant, busybox):
@@ -369,12 +298,17 @@ def test_secrets_and_state_are_private(device, tenant, busybox):
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
-def test_without_string_or_registration_it_says_what_to_do(device):
+def test_without_string_or_registration_it_says_what_to_do_and_waits(device):
     device.key_file.unlink()
     device.start()
-    assert device.process.wait(10) == 2
-    [line] = device.log()
-    assert "PROVISIONING_API_KEY_FILE" in line["reason"]
+    until = time.monotonic() + 20
+    while not (said := [each for each in device.log() if each["event"] == "not_registered"]):
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert "PROVISIONING_API_KEY_FILE" in said[0]["reason"]
+    assert "iotctl provision" in said[0]["reason"]
+    assert device.process.poll() is None
+    assert device.stop() == 0
 
 
 def test_published_ports_get_the_devices_address(device, tenant, busybox):
@@ -412,11 +346,13 @@ def test_an_engine_that_hangs_does_not_keep_it_from_ending(device, tmp_path):
     hanging = socket.socket(socket.AF_UNIX)
     hanging.bind(str(tmp_path / "h.sock"))
     hanging.listen(8)
+    hanging.settimeout(20)
     device.start(DOCKER_HOST=f"unix://{tmp_path / 'h.sock'}")
-    time.sleep(1.5)
+    asked, _ = hanging.accept()
     began = time.monotonic()
     assert device.stop() == 0
     assert time.monotonic() - began < 5
+    asked.close()
     hanging.close()
 
 

@@ -59,6 +59,22 @@ async def test_a_loop_that_returns_is_a_fault():
         await guarded("x", loop, lambda: 0.5)
 
 
+class Desk:
+    """An enrolment with a string, where nobody gives another one."""
+
+    told = object()
+
+    def __init__(self, naps: list[float]) -> None:
+        self.naps, self.shown = naps, []
+
+    def show(self, progress, reason=None, next_in=None) -> None:
+        self.shown.append(progress)
+
+    async def another(self, seconds) -> bool:
+        self.naps.append(seconds)
+        return False
+
+
 async def test_registration_waits_as_long_as_it_is_told(naps):
     answers = [
         CloudUnavailable("no answer"),
@@ -67,13 +83,15 @@ async def test_registration_waits_as_long_as_it_is_told(naps):
         registration(),
     ]
 
-    def register():
+    def register(_):
         answer = answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
-    assert await registered(register, lambda: 0.5) == registration()
+    desk = Desk(naps)
+    assert await registered(desk, register, lambda: 0.5) == registration()
+    assert desk.shown == ["registering", "retrying"] * 2 + ["registering", "refused", "registering"]
     assert naps == [1.0, 7.0, 3600.0]
 
 
@@ -90,7 +108,8 @@ async def test_a_dead_key_gets_one_new_registration_an_hour(naps):
     async def hours() -> None:
         await online(
             known=registration(),
-            register=registration,
+            enrolment=Desk(naps),
+            register=lambda _: registration(),
             keep=kept.append,
             session=session,
             random=lambda: 0.5,

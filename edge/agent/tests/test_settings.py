@@ -35,6 +35,8 @@ def test_the_string_comes_from_a_file_before_the_variable(tmp_path):
         ({"POLL_INTERVAL_MS": "soon"}, "POLL_INTERVAL_MS"),
         ({"REPORT_INTERVAL_MS": "5"}, "REPORT_INTERVAL_MS"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL"),
+        ({"LOCAL_API_PORT": "70000"}, "LOCAL_API_PORT"),
+        ({"LOCAL_API_PORT": "http"}, "LOCAL_API_PORT"),
         (
             {"PROVISIONING_API_KEY": STRING, "CLOUD_API_ENDPOINT": "https://other.example"},
             "CLOUD_API_ENDPOINT",

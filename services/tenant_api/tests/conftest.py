@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from argon2 import PasswordHasher
 from falcon.testing import ASGIConductor, Result
 from pydantic import SecretStr
 
@@ -19,8 +20,12 @@ from iotistic_contract.provisioning import KeyExchangeAnswer, ProvisioningString
 from iotistic_kit.clock import MemoryClock
 from iotistic_kit.migrations import migrate
 from iotistic_tenant_api.cli import MIGRATIONS
+from iotistic_tenant_api.domain.people import Role, User
+from iotistic_tenant_api.domain.sessions import Client
 from iotistic_tenant_api.runtime import Worker
+from iotistic_tenant_api.storage.users import PostgresUsers
 from iotistic_tenant_api.testing import Billing, MemoryDevice, TenantFiles
+from iotistic_tenant_api.usecases.sessions import begin_session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -29,6 +34,32 @@ if TYPE_CHECKING:
 
 CUSTOMER = "cust_" + "a1" * 16
 ALL_SCOPES = ("read", "devices", "target-states", "overrides", "provisioning-keys")
+
+
+PASSWORD = "four words make sense"
+PASSWORD_HASH = PasswordHasher(time_cost=1, memory_cost=64).hash(PASSWORD)
+
+
+@dataclass(slots=True)
+class Person:
+    """Somebody with an account and a session."""
+
+    id: str
+    email: str
+    access: str
+    refresh: str
+    password: str = PASSWORD
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.access}"}
+
+    @property
+    def session(self) -> str:
+        return self.access.split(".")[1]
+
+    def keep(self, tokens: Any) -> None:
+        self.access, self.refresh = tokens["accessToken"], tokens["refreshToken"]
 
 
 @dataclass(slots=True)
@@ -58,6 +89,36 @@ class Api:
         answer = await self.call("POST", "/api/provisioning-keys", wish)
         assert answer.status_code == 201, answer.text
         return str(answer.json["key"])
+
+    async def person(self, role: str = "owner", email: str | None = None) -> Person:
+        """Make an account, and sign it in, past the routes: those have tests of their own."""
+        now, user_id = self.clock.now(), str(uuid.uuid4())
+        user = User(
+            id=user_id,
+            email=email or f"{role}-{user_id[:8]}@example.com",
+            name=role.title(),
+            role=Role(role),
+            password_hash=PASSWORD_HASH,
+            created_at=now,
+        )
+        async with self.worker.database.transaction() as connection:
+            await PostgresUsers(connection).add(user)
+            client = Client(address="127.0.0.9", user_agent="test")
+            tokens = await begin_session(connection, user, client, now)
+        return Person(user.id, user.email, tokens.access_token, tokens.refresh_token)
+
+    async def by(
+        self, person: Person, method: str, path: str, body: Any = None, **kwargs: Any
+    ) -> Result:
+        headers = person.headers | kwargs.pop("headers", {})
+        return await self.ask(method, path, body, headers=headers, **kwargs)
+
+    async def sign_in(self, person: Person, **body: Any) -> Result:
+        given = {"email": person.email, "password": person.password, **body}
+        answer = await self.ask("POST", "/api/v1/auth/login", given)
+        if answer.status_code == 200:
+            person.keep(answer.json)
+        return answer
 
     async def challenge(self, device: MemoryDevice, key: str) -> KeyExchangeAnswer:
         key_id = ProvisioningString.parse(key).key_id

@@ -4,7 +4,7 @@ import asyncio
 import sys
 
 from iotistic_agent.faults import SettingsRefused, StoreFault
-from iotistic_agent.logs import Component, configure, log
+from iotistic_agent.logs import Component, configure, log, set_level
 from iotistic_agent.runtime import run
 from iotistic_agent.settings import from_environment
 
@@ -13,11 +13,11 @@ __all__ = ["main"]
 
 def main() -> int:
     """Run the agent; 0 after SIGTERM, 2 when it can't start as told, 1 when a loop ended."""
-    configure("info")
+    recent = configure("info")
     try:
         settings = from_environment()
-        configure(settings.log_level)
-        asyncio.run(run(settings))
+        set_level(settings.log_level)
+        asyncio.run(run(settings, recent))
     except (SettingsRefused, StoreFault) as exc:
         log(Component.AGENT).error("not_started", extra={"reason": str(exc)})
         return 2

@@ -12,6 +12,7 @@ __all__ = ["DEFAULT_POLL_MS", "Configuration", "configuration"]
 DEFAULT_POLL_MS = 30_000
 DEFAULT_RECONCILE_MS = 30_000
 LAN_MS, METERED_MS = 900_000, 21_600_000
+METRICS_MS = {None: 60_000, "lan": 60_000, "lte": 300_000, "metered": 3_600_000}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,7 @@ class Configuration:
     poll_ms: int
     linked_poll_ms: int
     report_ms: int
+    metrics_ms: int
     reconcile_ms: int
     log_level: str
 
@@ -30,11 +32,14 @@ def configuration(stored: StoredTarget | None, settings: Settings) -> Configurat
     config = _config(stored)
     told = config.settings if config else None
     level = config.logging.level if config and config.logging else None
-    metered = config is not None and config.link_profile == "metered"
+    profile = config.link_profile if config else None
     return Configuration(
         poll_ms=(told and told.poll_interval_ms) or settings.poll_interval_ms or DEFAULT_POLL_MS,
-        linked_poll_ms=METERED_MS if metered else LAN_MS,
+        linked_poll_ms=METERED_MS if profile == "metered" else LAN_MS,
         report_ms=(told and told.report_interval_ms) or settings.report_interval_ms,
+        metrics_ms=(told and told.metrics_interval_ms)
+        or settings.metrics_interval_ms
+        or METRICS_MS[profile],
         reconcile_ms=(told and told.reconcile_interval_ms) or DEFAULT_RECONCILE_MS,
         log_level=level or settings.log_level,
     )

@@ -8,12 +8,16 @@ DEGRADED_AFTER, OFFLINE_AFTER = 2, 3
 
 
 class Link:
-    """Counts calls that failed one after another, and knows whether the broker tells of changes."""
+    """Counts calls that failed one after another, and knows whether the broker tells of changes.
+
+    ``latency_ms`` is the round trip of the last poll, None when it failed.
+    """
 
     def __init__(self) -> None:
         self._failures = 0
         self.state = "online"
         self.subscribed = False
+        self.latency_ms: float | None = None
 
     def succeeded(self) -> None:
         """Note a call that was answered."""

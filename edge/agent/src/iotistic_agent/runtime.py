@@ -17,18 +17,24 @@ from iotistic_agent.adapters.broker import Broker, Hears
 from iotistic_agent.adapters.cloud import Cloud, Pace, verified_by
 from iotistic_agent.adapters.engine import DockerEngine
 from iotistic_agent.adapters.host import host_paths, local_ip, mac_address, os_version
-from iotistic_agent.adapters.keys import DeviceKeys, device_keys
+from iotistic_agent.adapters.keys import DeviceKeys, device_keys, local_token
+from iotistic_agent.adapters.machine import Machine
 from iotistic_agent.adapters.store import Store
+from iotistic_agent.api.inside import Inside
+from iotistic_agent.api.routes import answers
 from iotistic_agent.configuration import Configuration, configuration
-from iotistic_agent.faults import SettingsRefused, StoreFault
+from iotistic_agent.enrolment import Enrolment, Told
+from iotistic_agent.faults import StoreFault
 from iotistic_agent.link import Link
-from iotistic_agent.logs import Component, log, set_level
+from iotistic_agent.logs import Component, RecentLines, log, set_level
 from iotistic_agent.loops.broker import hold_broker, on_loop
 from iotistic_agent.loops.guard import guarded
+from iotistic_agent.loops.measure import Measured, measure
 from iotistic_agent.loops.online import online
 from iotistic_agent.loops.poll import poll, poll_interval
 from iotistic_agent.loops.reconcile import reconcile
 from iotistic_agent.loops.report import report
+from iotistic_agent.loops.serve import serve
 from iotistic_agent.loops.watch import watch
 from iotistic_agent.provisioning import Identity, register
 from iotistic_agent.registration import Registration
@@ -51,12 +57,12 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-async def run(settings: Settings) -> None:
-    """Run the agent until SIGTERM or SIGINT."""
+async def run(settings: Settings, recent: RecentLines) -> None:
+    """Run the agent until SIGTERM or SIGINT; ``recent`` are its own log's newest lines."""
     with _alone(settings.state_dir):
         store = Store.open(settings.state_dir / "device.sqlite", _now)
         try:
-            agent = Agent(settings, store)
+            agent = Agent(settings, store, recent)
             task = asyncio.create_task(agent.run())
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, task.cancel)
@@ -103,18 +109,18 @@ def _ring(loop: asyncio.AbstractEventLoop, bell: Bell) -> None:
 class Agent:
     """All parts of one device's agent."""
 
-    def __init__(self, settings: Settings, store: Store) -> None:
+    def __init__(self, settings: Settings, store: Store, recent: RecentLines) -> None:
         self._settings = settings
         self._store = store
+        self._recent = recent
         self._uuid = _identity(settings, store)
         self._keys: DeviceKeys = device_keys(settings.state_dir / "keys")
         self._known = store.registration()
-        if self._known is None and settings.provisioning is None:
-            raise SettingsRefused(
-                "the device isn't registered: put its provisioning string (iotp1…) into a file"
-                " and name that in PROVISIONING_API_KEY_FILE"
-            )
-        self._link, self._board = Link(), Board()
+        self._enrolment = Enrolment(
+            settings, settings.state_dir, registered=self._known is not None
+        )
+        self._link, self._board, self._measured = Link(), Board(), Measured()
+        self._machine = Machine(settings.state_dir)
         self._reconcile, self._poll, self._report = Bell(), Bell(), Bell()
         self._board.tell(self._report.ring)
 
@@ -150,31 +156,63 @@ class Agent:
                     ),
                 )
                 begin("watch", lambda: watch(engine, self._reconcile, _chance))
+                begin("measure", self._measure)
+                begin("serve", lambda: self._serve(workshop, engine))
                 begin("online", self._online)
         finally:
             engine.interrupt()
 
+    async def _measure(self) -> None:
+        await measure(
+            read=self._machine.read,
+            latency=lambda: self._link.latency_ms,
+            measured=self._measured,
+            interval=lambda: self._configured().metrics_ms / 1000,
+            report=self._report,
+        )
+
     async def _online(self) -> None:
-        string = self._settings.provisioning
-        again = None
-        if string is not None:
-            identity = Identity(
-                uuid=self._uuid,
-                name=self._settings.device_name,
-                type=self._settings.device_type,
-                mac_address=mac_address(),
-                os_version=os_version(),
-                agent_version=AGENT_VERSION,
-            )
-            again = partial(register, string, identity, self._keys, self._settings)
         await online(
             known=self._known,
-            register=again,
+            enrolment=self._enrolment,
+            register=self._register,
             keep=self._store.register,
             session=self._session,
             random=_chance,
             now=time.monotonic,
         )
+
+    def _register(self, told: Told) -> Registration:
+        identity = Identity(
+            uuid=self._uuid,
+            name=told.name or self._settings.device_name,
+            type=told.type or self._settings.device_type,
+            mac_address=mac_address(),
+            os_version=os_version(),
+            agent_version=AGENT_VERSION,
+        )
+        return register(told.string, identity, self._keys, self._settings)
+
+    async def _serve(self, workshop: Workshop, engine: DockerEngine) -> None:
+        inside = Inside(
+            uuid=self._uuid,
+            version=AGENT_VERSION,
+            settings=self._settings,
+            store=self._store,
+            board=self._board,
+            link=self._link,
+            workshop=workshop,
+            engine=engine,
+            measured=self._measured,
+            enrolment=self._enrolment,
+            recent=self._recent,
+            configured=self._configured,
+            poll_interval_ms=self._poll_interval,
+            facts=lambda: {"macAddress": mac_address(), "osVersion": os_version()},
+        )
+        port = self._settings.local_api_port
+        token = "" if port is None else local_token(self._settings.state_dir / "local-api-token")
+        await serve(self._settings.api_socket, port, token, answers(inside))
 
     async def _session(self, registration: Registration) -> None:
         context = verified_by(registration.ca_cert, self._settings.ca_file)
@@ -240,6 +278,8 @@ class Agent:
         constant = {
             "agentVersion": AGENT_VERSION,
             "osVersion": os_version(),
+            "osPatchLevel": self._machine.patch_level(),
+            "system": self._machine.system(),
             "localIp": local_ip(urlsplit(registration.endpoint).hostname or ""),
         }
 
@@ -247,7 +287,12 @@ class Agent:
             situation = self._board.situation
             if situation is None:
                 return None
-            told = {"pollIntervalMs": self._poll_interval(), **constant}
+            told = {
+                **constant,
+                "pollIntervalMs": self._poll_interval(),
+                "rebootRequired": self._machine.reboot_required(),
+                "metrics": self._measured.metrics or None,
+            }
             return sections_of(situation, told)
 
         await report(

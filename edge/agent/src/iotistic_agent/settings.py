@@ -33,7 +33,15 @@ class Settings:
     site: str | None = None
     poll_interval_ms: int | None = None
     report_interval_ms: int = 60_000
+    metrics_interval_ms: int | None = None
+    local_api_socket: Path | None = None
+    local_api_port: int | None = None
     log_level: str = "info"
+
+    @property
+    def api_socket(self) -> Path:
+        """Where the local API is."""
+        return self.local_api_socket or self.state_dir / "agent.sock"
 
 
 def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
@@ -55,6 +63,9 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         site=words.get("IOTISTIC_SITE"),
         poll_interval_ms=_interval(words, "POLL_INTERVAL_MS"),
         report_interval_ms=_interval(words, "REPORT_INTERVAL_MS") or 60_000,
+        metrics_interval_ms=_interval(words, "METRICS_INTERVAL_MS"),
+        local_api_socket=Path(words["LOCAL_API_SOCKET"]) if "LOCAL_API_SOCKET" in words else None,
+        local_api_port=_port(words),
         log_level=_level(words.get("LOG_LEVEL", "info")),
     )
 
@@ -110,6 +121,15 @@ def _interval(words: Mapping[str, str], name: str) -> int | None:
         return None
     if not text.isascii() or not text.isdigit() or not 100 <= int(text) <= 86_400_000:
         raise SettingsRefused(f"{name}: from 100 to 86400000 milliseconds, not {text!r}")
+    return int(text)
+
+
+def _port(words: Mapping[str, str]) -> int | None:
+    text = words.get("LOCAL_API_PORT")
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
+        raise SettingsRefused(f"LOCAL_API_PORT: a port from 1 to 65535, not {text!r}")
     return int(text)
 
 

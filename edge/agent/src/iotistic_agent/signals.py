@@ -1,6 +1,7 @@
 """How loops wake each other, and what they show each other."""
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -48,10 +49,14 @@ class Situation:
 
 
 class Board:
-    """The newest situation; whoever posts another one calls those who read."""
+    """The newest situation; whoever posts another one calls those who read.
+
+    ``posted_at`` is when the last one came, on the clock that never goes back.
+    """
 
     def __init__(self) -> None:
         self.situation: Situation | None = None
+        self.posted_at: float | None = None
         self._readers: list[Callable[[], None]] = []
 
     def tell(self, reader: Callable[[], None]) -> None:
@@ -60,6 +65,7 @@ class Board:
 
     def post(self, situation: Situation) -> None:
         """Show ``situation``."""
+        self.posted_at = time.monotonic()
         if situation != self.situation:
             self.situation = situation
             for reader in self._readers:

@@ -28,6 +28,14 @@ class Code(StrEnum):
     INTERNAL = "internal"
     # Signed calls of a device.
     KEY_HASH_USED = "key_hash_used"
+    # People.
+    BAD_CREDENTIALS = "bad_credentials"
+    SECOND_FACTOR_REQUIRED = "second_factor_required"
+    BAD_SECOND_FACTOR = "bad_second_factor"
+    WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a word, no password
+    WRONG_CODE = "wrong_code"
+    LAST_OWNER = "last_owner"
+    INVITATION_GONE = "invitation_gone"
     # Provisioning.
     PROOF_REQUIRED = "proof_required"
     KEY_TYPE = "key_type"
@@ -73,6 +81,13 @@ STATUS: Mapping[Code, int] = MappingProxyType(
         Code.UNAVAILABLE: 503,
         Code.INTERNAL: 500,
         Code.KEY_HASH_USED: 409,
+        Code.BAD_CREDENTIALS: 401,
+        Code.SECOND_FACTOR_REQUIRED: 401,
+        Code.BAD_SECOND_FACTOR: 401,
+        Code.WRONG_PASSWORD: 403,
+        Code.WRONG_CODE: 403,
+        Code.LAST_OWNER: 409,
+        Code.INVITATION_GONE: 404,
         Code.PROOF_REQUIRED: 422,
         Code.KEY_TYPE: 422,
         Code.KEY_ID_UNKNOWN: 410,

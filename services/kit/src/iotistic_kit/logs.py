@@ -15,7 +15,7 @@ _NAMES = re.compile(
     r"(?i)(secret|passw|token|authorization|api_?key|private|cookie|credential|license_key)"
 )
 _VALUES = re.compile(
-    r"\b(?:dk1|bk1|iotp1)\.[A-Za-z0-9_.-]+"
+    r"\b(?:dk1|bk1|iotp1|at1|rt1|inv1)\.[A-Za-z0-9_.-]+"
     r"|\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*"
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
     r"|(?i:(?<=password=))('[^']*'|\S+)"

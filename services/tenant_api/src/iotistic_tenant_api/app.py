@@ -22,6 +22,7 @@ from iotistic_pki.errors import (
     SignerRefused,
     SignerUnavailable,
 )
+from iotistic_tenant_api.people import People
 from iotistic_tenant_api.resources.access import DEVICE, READ_STATES
 from iotistic_tenant_api.resources.device_side import (
     DeviceCertificateRenewals,
@@ -107,6 +108,7 @@ class Resources:
     license_checks: LicenseChecks
     anchors: Anchors
     revocations: Revocations
+    people: People
     health: Health
     metrics: Metrics
 
@@ -121,6 +123,7 @@ def create_app(
     app = ServiceApp(authenticators=authenticators, middleware=middleware)
     _add_device_side(app, resources)
     _add_people_side(app, resources)
+    resources.people.add_to(app)
     _add_fleet(app, resources.fleet)
     app.add_route("/api/license", resources.licenses)
     app.add_route("/api/license/verify", resources.license_checks)

@@ -1,4 +1,4 @@
-"""`iotistic-tenant-api serve | scheduler | migrate | housekeeping`."""
+"""`iotistic-tenant-api serve | scheduler | migrate | housekeeping | users`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from iotistic_kit import cli, logs, migrations
 from iotistic_kit.clock import SystemClock
 from iotistic_kit.serve import serve
 from iotistic_kit.settings import read_settings
+from iotistic_tenant_api import cli_users
 from iotistic_tenant_api.keys import make_missing_keys
 from iotistic_tenant_api.runtime import check_files
 from iotistic_tenant_api.scheduling.runtime import housekeeping, schedule
@@ -37,9 +38,13 @@ def _command(arguments: Sequence[str]) -> int:
     commands = parser.add_subparsers(required=True, dest="command", metavar="COMMAND")
     for name, (_, text) in _COMMANDS.items():
         commands.add_parser(name, help=text, description=text)
+    cli_users.add_to(commands)
     chosen = parser.parse_args(arguments)
     settings = read_settings(TenantSettings)
     logs.configure("tenant-api", settings.log_level)
+    if chosen.command == cli_users.NAME:
+        migrations.check(settings.conninfo, MIGRATIONS)
+        return cli_users.run(chosen, settings, SystemClock())
     return _COMMANDS[chosen.command][0](settings)
 
 

@@ -10,6 +10,7 @@ from iotistic_kit.health import Health
 from iotistic_kit.metrics import Metrics
 from iotistic_kit.openapi import describe
 from iotistic_tenant_api import app as routes
+from iotistic_tenant_api.people import People
 from iotistic_tenant_api.resources.access import READ
 
 __all__ = ["described", "text"]
@@ -19,13 +20,17 @@ def described() -> ServiceApp:
     """Return the application with every route and nothing behind them, for looking at only."""
     resources = _hollow(routes.Resources)
     resources |= {"health": Health({}), "metrics": Metrics([], READ)}
-    resources["fleet"] = routes.FleetResources(**_hollow(routes.FleetResources))
+    resources |= {
+        "people": People(**_hollow(People)),
+        "fleet": routes.FleetResources(**_hollow(routes.FleetResources)),
+    }
     return routes.create_app(routes.Resources(**resources), authenticators=[])
 
 
-def _hollow(of: Any) -> dict[str, Any]:
-    hints = get_type_hints(of, localns={"Health": Health, "Metrics": Metrics})
-    return {field.name: object.__new__(hints[field.name]) for field in fields(of)}
+def _hollow(gathered: type[Any]) -> dict[str, Any]:
+    """Return an empty object for each resource that `gathered` has."""
+    hints = get_type_hints(gathered, localns={"Health": Health, "Metrics": Metrics})
+    return {field.name: object.__new__(hints[field.name]) for field in fields(gathered)}
 
 
 def text() -> str:

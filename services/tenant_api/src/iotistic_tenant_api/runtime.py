@@ -46,10 +46,12 @@ from iotistic_tenant_api.resources import (
 )
 from iotistic_tenant_api.resources.access import READ
 from iotistic_tenant_api.resources.device_headers import DeviceHeaders
+from iotistic_tenant_api.runtime_people import build_people
 from iotistic_tenant_api.security.billing import Seeds
 from iotistic_tenant_api.security.certificates import DeviceCertificates
 from iotistic_tenant_api.security.data_key import SecretStore, read_data_key
 from iotistic_tenant_api.security.devices import DeviceAuthenticator, DeviceKeys
+from iotistic_tenant_api.security.people import LiveSessions, PersonAuthenticator
 from iotistic_tenant_api.security.provisioning import ProvisioningKeyFolder
 from iotistic_tenant_api.security.services import ServiceAuthenticator
 from iotistic_tenant_api.settings import TenantSettings
@@ -95,6 +97,7 @@ class Worker:
             keys=Held(clock, self.listening),
             etags=Held(clock, self.listening),
             license=Held(clock, self.listening),
+            sessions=Held(clock, self.listening),
             fleet=FleetNews(),
         )
         self.last_seen = LastSeen(clock, self.database)
@@ -102,8 +105,10 @@ class Worker:
             self.database, self.news.license, clock, seeds_of(settings), settings
         )
         self.device_keys = DeviceKeys(self.database, self.news.keys, clock)
+        self.live_sessions = LiveSessions(self.database, self.news.sessions, clock)
         self.authenticators: list[Authenticator] = [
             DeviceAuthenticator(self.device_keys, self.last_seen),
+            PersonAuthenticator(self.live_sessions),
             ServiceAuthenticator(self.licensing, clock),
         ]
         self.listener = self.news.listener(self.database.conninfo)
@@ -165,6 +170,7 @@ class Worker:
             license_checks=platform.LicenseChecks(self.licensing, clock),
             anchors=platform.Anchors(pins),
             revocations=platform.Revocations(settings.crl_file),
+            people=build_people(settings, database, self.licensing, clock),
             health=Health(self._checks()),
             metrics=Metrics([Measures(database, self.licensing, clock).read], READ),
         )

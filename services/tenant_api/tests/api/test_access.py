@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from iotistic_tenant_api.domain.people import SCOPES as SCOPES_OF
+from iotistic_tenant_api.domain.people import Role
 from iotistic_tenant_api.openapi import described
 from iotistic_tenant_api.testing import MemoryDevice
 
@@ -21,13 +23,19 @@ PUBLIC = {
     ("POST", "/api/provisioning/v2/key-exchange"),
     ("POST", "/api/provisioning/v2/register"),
     ("POST", "/api/v1/device/{uuid}/release"),
+    ("POST", "/api/v1/auth/login"),
+    ("POST", "/api/v1/auth/refresh"),
+    ("POST", "/api/v1/auth/logout"),
+    ("POST", "/api/v1/invitations/look"),
+    ("POST", "/api/v1/invitations/accept"),
     ("GET", "/ca.pem"),
     ("GET", "/crl.pem"),
     ("GET", "/health/live"),
     ("GET", "/health/ready"),
     ("GET", "/openapi.json"),
 }
-SCOPES = ("read", "devices", "target-states", "overrides", "provisioning-keys", "other")
+SCOPES = ("read", "devices", "target-states", "overrides", "provisioning-keys", "audit",
+          "invite", "users", "license", "other")  # fmt: skip
 BODIES = {"POST": {}, "PUT": {}, "PATCH": {}}
 
 
@@ -38,6 +46,8 @@ def path_of(route: Route, uuid: str) -> str:
     path = route.path.replace("{uuid}", uuid)
     for name, value in NAMES.items():
         path = path.replace(name, value)
+    for name in ("user_id", "invitation_id", "session_id"):
+        path = path.replace(f"{{{name}}}", uuid)
     return path
 
 
@@ -63,7 +73,7 @@ async def test_nobody_gets_401_everywhere(api: Any) -> None:
 
 
 async def test_bad_credentials_get_401_everywhere(api: Any) -> None:
-    uuid, device = MemoryDevice().uuid, await api.registered()
+    uuid, device, person = MemoryDevice().uuid, await api.registered(), await api.person()
     old = api.files.billing.service_token(
         api.worker.settings.customer_id, SCOPES, api.clock.now() - timedelta(minutes=12)
     )
@@ -72,6 +82,10 @@ async def test_bad_credentials_get_401_everywhere(api: Any) -> None:
         {"Authorization": f"Bearer {old}"},
         {"Authorization": f"Bearer {api.worker.settings.iotistic_license_key.get_secret_value()}"},
         {"Authorization": "Basic YTpi"},
+        {"Authorization": f"Bearer {person.access[:-1]}{'A' if person.access[-1] != 'A' else 'E'}"},
+        {"Authorization": f"Bearer {person.refresh}"},
+        {"Authorization": f"Bearer at1.{person.id}.{person.access.split('.')[2]}"},
+        {"Authorization": "Bearer at1.x.y"},
         {"X-Device-API-Key": device.api_key[:-1] + ("A" if device.api_key[-1] != "A" else "E")},
         {"X-Device-API-Key": device.api_key, "Authorization": f"Bearer {api.token(SCOPES)}"},
     ]
@@ -117,6 +131,19 @@ async def test_a_service_reaches_what_its_scope_says(api: Any, scope: str) -> No
         wanted = {need.scope for need in route.operation.access.needs if need.kind == "service"}
         status = await ask(api, route, uuid, headers)
         if scope in wanted:
+            assert status not in {401, 403}, (route.method, route.path, status)
+        else:
+            assert status == 403, (route.method, route.path, status)
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_a_person_reaches_what_the_role_says(api: Any, role: Role) -> None:
+    uuid, person = MemoryDevice().uuid, await api.person(role)
+    for route in GUARDED:
+        own = [need for need in route.operation.access.needs if need.kind == "person"]
+        reached = any(need.scope is None or need.scope in SCOPES_OF[role] for need in own)
+        status = await ask(api, route, uuid, person.headers)
+        if reached:
             assert status not in {401, 403}, (route.method, route.path, status)
         else:
             assert status == 403, (route.method, route.path, status)

@@ -74,7 +74,8 @@ class Pace:
 class Cloud:
     """One connection to an origin. Blocks; any thread may call.
 
-    Redirects are never followed.
+    Redirects are never followed. ``round_trip_ms`` is how long the last request took to be
+    answered, without the handshake of a new connection; None when nobody answered it.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Cloud:
         self._lock = threading.Lock()
         self._connection: HTTPConnection | None = None
         self._pace = pace or Pace()
+        self.round_trip_ms: float | None = None
 
     def call(
         self,
@@ -149,10 +151,15 @@ class Cloud:
     def _once(
         self, method: str, target: str, content: bytes | None, headers: Mapping[str, str]
     ) -> Answer:
-        if self._connection is None:
-            self._connection = self._opened()
-        self._connection.request(method, target, content, dict(headers))
-        response = self._connection.getresponse()
+        self.round_trip_ms = None
+        connection = self._connection
+        if connection is None:
+            connection = self._connection = self._opened()
+            connection.connect()
+        began = time.monotonic()
+        connection.request(method, target, content, dict(headers))
+        response = connection.getresponse()
+        self.round_trip_ms = (time.monotonic() - began) * 1000
         body = _read(response)
         if response.will_close:
             self.close()

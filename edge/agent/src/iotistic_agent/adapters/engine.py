@@ -13,6 +13,7 @@ from iotistic_agent.adapters.engine_reading import (
     digest_of,
 )
 from iotistic_agent.adapters.unix_http import UnixHttp
+from iotistic_agent.explaining import CONFIG_FIELDS, config_fields
 from iotistic_agent.faults import EngineFault, Overtaken
 from iotistic_contract.images import Image
 from iotistic_contract.planning.container_body import Device, device_labels
@@ -116,6 +117,11 @@ class DockerEngine:
                 if action in EVENTS_THAT_MATTER or action == "health_status":
                     yield action
 
+    def labels(self, container: str) -> Mapping[str, str]:
+        """Return the labels of a container; none when it is gone."""
+        status, inspected = self._call("GET", f"/containers/{quote(container)}/json")
+        return (inspected["Config"].get("Labels") or {}) if status == 200 else {}
+
     def version(self) -> str:
         """Return the engine's own version; EngineFault when it is too old or doesn't answer."""
         status, answer = self._http.call("GET", "/version")
@@ -169,7 +175,11 @@ class DockerEngine:
         body = dict(wanted.body)
         secrets = (f"{name}={text}" for name, text in self._reveal(wanted).items())
         body["Env"] = [*body.get("Env", ()), *secrets]
-        body["Labels"] = {**body["Labels"], CONFIG_HASH: wanted.config_hash}
+        body["Labels"] = {
+            **body["Labels"],
+            CONFIG_HASH: wanted.config_hash,
+            CONFIG_FIELDS: json.dumps(config_fields(wanted)),
+        }
         endpoint = {"Aliases": [wanted.service_name]}
         if wanted.networks:
             body["NetworkingConfig"] = {"EndpointsConfig": {wanted.networks[0]: endpoint}}

@@ -1,5 +1,6 @@
 """The device's own keys: made once, synced to disk before anything is sent."""
 
+import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -7,7 +8,7 @@ from iotistic_pki.files import write_atomic
 from iotistic_pki.keys import KeyKind, PrivateKey, new_key, read_private, write_private
 from iotistic_pki.sealing import new_sealing_key
 
-__all__ = ["DeviceKeys", "device_keys"]
+__all__ = ["DeviceKeys", "device_keys", "local_token"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,13 @@ def device_keys(folder: Path) -> DeviceKeys:
         tls_file=tls_file,
         sealing=sealing_file.read_bytes(),
     )
+
+
+def local_token(path: Path) -> str:
+    """Return the local API's token in ``path`` (256 random bits), made where it is missing."""
+    if not path.exists():
+        write_atomic(path, f"{secrets.token_urlsafe(32)}\n".encode("ascii"), 0o600)
+    return path.read_text(encoding="ascii").strip()
 
 
 def _kept(path: Path, kind: KeyKind) -> PrivateKey:

@@ -47,12 +47,14 @@ async def poll(  # noqa: PLR0913 -- what it uses
         except (CloudUnavailable, Refused) as exc:
             backoff = backoff.failed()
             link.failed(str(exc))
+            link.latency_ms = None
             wait = max(backoff.wait(random), getattr(exc, "wait", None) or 0.0)
             log(Component.SYNC).warning("poll_failed", extra={"reason": str(exc), "next_in": wait})
             await asyncio.sleep(wait)
             continue
         backoff = backoff.reset()
         link.succeeded()
+        link.latency_ms = cloud.round_trip_ms
         await bell.wait(interval_ms() / 1000)
 
 

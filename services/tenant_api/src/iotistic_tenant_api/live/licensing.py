@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from iotistic_contract.license import (
-    Access,
     LicenseStatus,
     check_feature_access,
     license_status,
@@ -15,14 +15,42 @@ from iotistic_tenant_api.domain.errors import Refused
 from iotistic_tenant_api.security.billing import Installed, Seeds, read_installed
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from iotistic_kit.clock import Clock
     from iotistic_kit.db import Database
     from iotistic_tenant_api.live.held import Held
     from iotistic_tenant_api.settings import TenantSettings
 
-__all__ = ["Licensing"]
+__all__ = ["Gate", "Licensing"]
 
 SUBJECT = "license"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The license at one moment; asking it reads nothing."""
+
+    installed: Installed
+    now: datetime
+    upgrade_url: str
+
+    def require(self, feature: str | None = None, used: int | None = None) -> None:
+        """Refuse a write by people with 402 or 403 when the license doesn't allow it."""
+        access = check_feature_access(
+            self.installed.license,
+            feature,
+            self.now,
+            used=used,
+            revoked=self.installed.revoked,
+            highest_seen=self.installed.seen.highest,
+        )
+        if access.allowed:
+            return
+        facts = access.members()
+        if access.status == 403:
+            facts["upgrade"] = self.upgrade_url
+        raise Refused(access.status, str(access.code), access.detail, **facts)
 
 
 class Licensing:
@@ -56,17 +84,11 @@ class Licensing:
 
     async def require(self, feature: str | None = None, used: int | None = None) -> None:
         """Refuse a write by people with 402 or 403 when the license doesn't allow it now."""
-        installed = await self.installed()
-        access = check_feature_access(
-            installed.license,
-            feature,
-            self._clock.now(),
-            used=used,
-            revoked=installed.revoked,
-            highest_seen=installed.seen.highest,
-        )
-        if not access.allowed:
-            raise self._refusal(access)
+        (await self.gate()).require(feature, used)
+
+    async def gate(self) -> Gate:
+        """Return what the license decides now, to be asked while a transaction is open."""
+        return Gate(await self.installed(), self._clock.now(), self.upgrade_url)
 
     async def max_devices(self) -> int | None:
         """Return how many devices may be registered, in whatever state the license is.
@@ -83,9 +105,3 @@ class Licensing:
             return await read_installed(
                 connection, self._seeds, self.customer_id, self._clock.now()
             )
-
-    def _refusal(self, access: Access) -> Refused:
-        facts = access.members()
-        if access.status == 403:
-            facts["upgrade"] = self.upgrade_url
-        return Refused(access.status, str(access.code), access.detail, **facts)

@@ -13,6 +13,7 @@ from iotistic_tenant_api.storage.connection import (
     FLEET_CHANGED,
     LICENSE_CHANGED,
     TARGET_CHANGED,
+    USER_CHANGED,
 )
 from iotistic_tenant_api.storage.events import read_notice
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from iotistic_tenant_api.live.fleet import FleetNews
     from iotistic_tenant_api.live.held import Held, Listening
     from iotistic_tenant_api.security.billing import Installed
+    from iotistic_tenant_api.storage.sessions import LiveSession
 
 __all__ = ["News"]
 
@@ -33,11 +35,12 @@ class News:
     keys: Held[DeviceKey]
     etags: Held[str]
     license: Held[Installed]
+    sessions: Held[LiveSession]
     fleet: FleetNews
 
     def listener(self, conninfo: str) -> Listener:
         """Return the listener on a connection of its own."""
-        channels = (DEVICE_CHANGED, TARGET_CHANGED, LICENSE_CHANGED, FLEET_CHANGED)
+        channels = (DEVICE_CHANGED, TARGET_CHANGED, LICENSE_CHANGED, USER_CHANGED, FLEET_CHANGED)
         return Listener(conninfo, channels, self.heard, on_lost=self.lost, on_ready=self.ready)
 
     async def heard(self, channel: str, payload: str) -> None:
@@ -48,6 +51,9 @@ class News:
         subjects = payload.split()
         if channel == LICENSE_CHANGED:
             self.license.forget([LICENSE])
+        elif channel == USER_CHANGED:
+            self.sessions.forget(subjects)
+            self.fleet.recheck()
         else:
             self.etags.forget(subjects)
         if channel == DEVICE_CHANGED:
@@ -69,7 +75,7 @@ class News:
             raise UnhealthyError("not listening for changes")
 
     def _forget_all(self) -> None:
-        helds: tuple[Held[Any], ...] = (self.keys, self.etags, self.license)
+        helds: tuple[Held[Any], ...] = (self.keys, self.etags, self.license, self.sessions)
         for held in helds:
             held.forget_all()
         self.fleet.lost()

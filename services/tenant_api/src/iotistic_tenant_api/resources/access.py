@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from iotistic_kit.auth import needs
+from iotistic_kit.auth import Access, needs
 
 __all__ = [
     "DEVICE",
+    "INVITE",
+    "KEEP_USERS",
     "MAKE_KEYS",
     "OVERRIDE",
+    "PERSON",
     "READ",
+    "READ_AUDIT",
     "READ_DEVICES",
     "READ_KEYS",
     "READ_STATES",
@@ -18,11 +22,22 @@ __all__ = [
     "WRITE_TARGETS",
 ]
 
-READ = needs("service", scope="read")
-WRITE_DEVICES = needs("service", scope="devices")
-WRITE_TARGETS = needs("service", scope="target-states")
-OVERRIDE = needs("service", scope="overrides")
-MAKE_KEYS = needs("service", scope="provisioning-keys")
+
+def _people(scope: str) -> Access:
+    """Operators' services whose token has the scope, and persons whose role has it."""
+    return needs("service", scope=scope) | needs("person", scope=scope)
+
+
+READ = _people("read")
+WRITE_DEVICES = _people("devices")
+WRITE_TARGETS = _people("target-states")
+OVERRIDE = _people("overrides")
+MAKE_KEYS = _people("provisioning-keys")
+READ_AUDIT = _people("audit")
+
+PERSON = needs("person")
+KEEP_USERS = needs("person", scope="users")
+INVITE = KEEP_USERS | needs("service", scope="invite")
 
 READ_DEVICES = READ | WRITE_DEVICES
 READ_TARGETS = READ | WRITE_TARGETS | OVERRIDE

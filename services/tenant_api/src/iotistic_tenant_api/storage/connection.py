@@ -14,6 +14,7 @@ __all__ = [
     "FLEET_CHANGED",
     "LICENSE_CHANGED",
     "TARGET_CHANGED",
+    "USER_CHANGED",
     "Connection",
     "announce",
 ]
@@ -23,6 +24,7 @@ Connection: TypeAlias = AsyncConnection[Any]
 DEVICE_CHANGED = "device_changed"
 TARGET_CHANGED = "target_changed"
 LICENSE_CHANGED = "license_changed"
+USER_CHANGED = "user_changed"
 FLEET_CHANGED = "fleet_changed"
 
 # A payload is at most 7,999 bytes; a uuid and a blank are 37.
@@ -30,7 +32,7 @@ _PER_MESSAGE = 200
 
 
 async def announce(connection: Connection, channel: str, subjects: Iterable[str]) -> None:
-    """Tell every listener at commit which `subjects` (uuids) changed."""
+    """Tell every listener at commit which `subjects` (uuids of devices or users) changed."""
     names: Sequence[str] = tuple(subjects)
     for start in range(0, len(names), _PER_MESSAGE):
         payload = " ".join(names[start : start + _PER_MESSAGE])

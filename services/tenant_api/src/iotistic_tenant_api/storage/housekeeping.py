@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from iotistic_tenant_api.storage.people import forget_people
 from iotistic_tenant_api.storage.provisioning import PostgresProvisioningAttempts
 
 if TYPE_CHECKING:
@@ -28,4 +29,4 @@ async def forget(connection: Connection, now: datetime, events_kept: timedelta) 
         cursor = await connection.execute(statement, (now - _KEPT,))
         removed += cursor.rowcount
     cursor = await connection.execute("DELETE FROM events WHERE at < %s", (now - events_kept,))
-    return removed + cursor.rowcount
+    return removed + cursor.rowcount + await forget_people(connection, now)

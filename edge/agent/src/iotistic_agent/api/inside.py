@@ -1,0 +1,45 @@
+"""What the local API is given of the agent."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from iotistic_agent.adapters.engine import DockerEngine
+from iotistic_agent.adapters.store import Store
+from iotistic_agent.configuration import Configuration
+from iotistic_agent.enrolment import Enrolment
+from iotistic_agent.explaining import Difference, differences, noted_fields
+from iotistic_agent.link import Link
+from iotistic_agent.logs import RecentLines
+from iotistic_agent.loops.measure import Measured
+from iotistic_agent.settings import Settings
+from iotistic_agent.signals import Board, Situation
+from iotistic_agent.workshop import Workshop
+from iotistic_contract.planning.containers import WantedContainer, own_container
+
+__all__ = ["Inside"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inside:
+    """The agent's parts; those that block are called in a thread."""
+
+    uuid: str
+    version: str
+    settings: Settings
+    store: Store
+    board: Board
+    link: Link
+    workshop: Workshop
+    engine: DockerEngine
+    measured: Measured
+    enrolment: Enrolment
+    recent: RecentLines
+    configured: Callable[[], Configuration]
+    poll_interval_ms: Callable[[], int]
+    facts: Callable[[], dict[str, str | None]]
+
+    def differences(self, situation: Situation, wanted: WantedContainer) -> list[Difference]:
+        """Return why a service isn't as wanted; asks the engine, so it blocks."""
+        found = own_container(situation.world, wanted)
+        noted = None if found is None else noted_fields(self.engine.labels(found.id))
+        return differences(situation.world, wanted, noted)

@@ -1,0 +1,211 @@
+"""What the local API shows, out of values; pure. No secret is among them.
+
+Environment variables and secrets of services are shown by name alone: people put passwords into
+both.
+"""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from iotistic_agent.configuration import Configuration
+from iotistic_agent.explaining import Difference
+from iotistic_agent.reporting import sections_of
+from iotistic_agent.signals import Situation
+from iotistic_contract.planning.containers import (
+    Container,
+    Step,
+    WantedContainer,
+    is_as_wanted,
+    own_container,
+    plan,
+)
+
+__all__ = ["apps", "configured", "found_of", "plan_view", "service", "services", "state"]
+
+_REPORTED = ("status", "targetVersion", "appliedVersion", "failedVersion", "failure", "policyHash")
+Json = dict[str, Any]
+
+
+def state(situation: Situation | None) -> Json:
+    """Return how far the device is with its target, in the report's words."""
+    sections = {} if situation is None else sections_of(situation, {})
+    shown = {name: sections.get(name) for name in _REPORTED}
+    return {**shown, "engineFault": None if situation is None else situation.engine_fault}
+
+
+def services(situation: Situation | None) -> list[Json]:
+    """Return each service of the target, refused ones too, by app and name."""
+    if situation is None or situation.target is None:
+        return []
+    reported: Any = sections_of(situation, {}).get("apps") or {}
+    rows = []
+    for wanted in situation.target.containers:
+        told = reported[wanted.app_id]["services"][wanted.service_id]
+        facts = {"image": wanted.image, "wantedState": str(wanted.state)}
+        as_wanted = is_as_wanted(situation.world, wanted)
+        rows.append({**_names(situation, wanted), **facts, "asWanted": as_wanted, **told})
+    for refusal in situation.target.refused:
+        told = reported[refusal.app_id]["services"][refusal.service_id]
+        rows.append({**_names(situation, refusal), "asWanted": False, **told})
+    return sorted(rows, key=lambda row: (row["appId"], row["serviceName"], row["serviceId"]))
+
+
+def service(situation: Situation, service_id: str, differs: list[Difference]) -> Json | None:
+    """Return everything about one service, None when the target has none of that id."""
+    row = next((each for each in services(situation) if each["serviceId"] == service_id), None)
+    if row is None or situation.target is None:
+        return None
+    wanted = next((e for e in situation.target.containers if e.service_id == service_id), None)
+    return {
+        **row,
+        **({} if wanted is None else _details(wanted)),
+        "container": _container(found_of(situation, service_id)),
+        "differences": [_difference(each) for each in differs],
+    }
+
+
+def found_of(situation: Situation, service_id: str) -> Container | None:
+    """Return the container of a service, also of one that is refused by now."""
+    wanted = situation.target.containers if situation.target else ()
+    of_service = next((each for each in wanted if each.service_id == service_id), None)
+    if of_service is not None:
+        return own_container(situation.world, of_service)
+    return next((e for e in situation.world.containers if e.service_id == service_id), None)
+
+
+def apps(situation: Situation | None) -> list[Json]:
+    """Return the target's apps, each with its services."""
+    document = _document(situation)
+    rows = services(situation)
+    return [
+        {
+            "appId": app_id,
+            "appName": str(app.get("appName", "")) if isinstance(app, Mapping) else "",
+            "services": [row for row in rows if row["appId"] == app_id],
+        }
+        for app_id, app in sorted(document.items())
+    ]
+
+
+def plan_view(situation: Situation, differs: Mapping[str, list[Difference]]) -> Json:
+    """Return the steps to come, and for each service that isn't as wanted why and since when.
+
+    ``differs`` are the differences by service id.
+    """
+    target = situation.target
+    steps = () if target is None else plan(situation.world, target).steps
+    return {
+        "targetVersion": None if situation.stored is None else situation.stored.version,
+        "steps": [_step(each) for each in steps],
+        "services": [
+            {
+                **row,
+                "differences": [_difference(each) for each in differs.get(row["serviceId"], ())],
+            }
+            for row in services(situation)
+            if not row["asWanted"]
+        ],
+    }
+
+
+def configured(
+    now: Configuration, told: Mapping[str, Any], environment: Configuration, default: Configuration
+) -> Json:
+    """Return each setting with the place that it comes from.
+
+    ``told`` is the target's own ``config``; ``environment`` and ``default`` are what would hold
+    without it, and without both.
+    """
+    rows: Json = {}
+    for each in fields(Configuration):
+        value = getattr(now, each.name)
+        source = "default"
+        if value != getattr(environment, each.name) or _says(told, each.name):
+            source = "target"
+        elif value != getattr(default, each.name):
+            source = "environment"
+        rows[_camel(each.name)] = {"value": value, "source": source}
+    return rows
+
+
+def _says(told: Mapping[str, Any], name: str) -> bool:
+    """Tell whether the target sets it to what would hold anyway."""
+    settings = told.get("settings") or {}
+    if name == "log_level":
+        return bool((told.get("logging") or {}).get("level"))
+    return isinstance(settings, Mapping) and settings.get(_camel(name)) is not None
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.removesuffix("_ms").split("_")
+    camel = first + "".join(word.capitalize() for word in rest)
+    return f"{camel}IntervalMs" if name.endswith("_ms") else camel
+
+
+def _names(situation: Situation, thing: Any) -> Json:
+    name = getattr(thing, "service_name", None)
+    return {
+        "appId": thing.app_id,
+        "appName": _app_name(situation, thing.app_id),
+        "serviceId": thing.service_id,
+        "serviceName": name or _service_name(situation, thing.app_id, thing.service_id),
+    }
+
+
+def _document(situation: Situation | None) -> Mapping[str, Any]:
+    stored = None if situation is None else situation.stored
+    found = None if stored is None else stored.document.get("apps")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _app_name(situation: Situation, app_id: str) -> str:
+    app = _document(situation).get(app_id)
+    return str(app.get("appName", "")) if isinstance(app, Mapping) else ""
+
+
+def _service_name(situation: Situation, app_id: str, service_id: str) -> str:
+    """Return a refused service's name out of the document, which may have any shape."""
+    app = _document(situation).get(app_id)
+    listed = app.get("services") if isinstance(app, Mapping) else None
+    for each in listed if isinstance(listed, list) else ():
+        if isinstance(each, Mapping) and str(each.get("serviceId")) == service_id:
+            return str(each.get("serviceName", ""))
+    return ""
+
+
+def _details(wanted: WantedContainer) -> Json:
+    return {
+        "name": wanted.name,
+        "networks": list(wanted.networks),
+        "volumes": list(wanted.volumes),
+        "ports": sorted(wanted.ports),
+        "dependsOn": {name: str(condition) for name, condition in wanted.depends_on.items()},
+        "environment": sorted(pair.partition("=")[0] for pair in wanted.body.get("Env", ())),
+        "secrets": sorted(wanted.secrets),
+        "configHash": wanted.config_hash,
+    }
+
+
+def _container(found: Container | None) -> Json | None:
+    if found is None:
+        return None
+    return {
+        "id": found.id,
+        "name": found.name,
+        "state": str(found.state),
+        "exitCode": found.exit_code,
+        "imageId": found.image_id,
+        "error": found.error,
+    }
+
+
+def _difference(each: Difference) -> Json:
+    return {"field": each.field, "detail": each.detail}
+
+
+def _step(step: Step) -> Json:
+    name = type(step).__name__
+    facts = {field.name: getattr(step, field.name) for field in fields(step)}
+    renamed = {"serviceId" if key == "service_id" else key: fact for key, fact in facts.items()}
+    return {"action": name[0].lower() + name[1:], **renamed}

@@ -1,0 +1,147 @@
+"""What each command asks the agent, and what it prints."""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from iotistic_agent.cli import completion, shown
+from iotistic_agent.cli.client import Client, Exit, Failed
+
+__all__ = ["COMMANDS"]
+
+_LOOK_AGAIN = 0.3
+_BODY = ("api", "name", "type")
+Command = Callable[[argparse.Namespace, Client], Exit]
+
+
+def _status(asked: argparse.Namespace, client: Client) -> Exit:
+    device, health = client.get("v2", "device"), client.get("health")
+    return _say(asked, {**device, "health": health}, lambda: shown.status(device, health))
+
+
+def _plan(asked: argparse.Namespace, client: Client) -> Exit:
+    found = client.get("v2", "plan")
+    return _say(asked, found, lambda: shown.plan(found, explain=asked.explain))
+
+
+def _services(asked: argparse.Namespace, client: Client) -> Exit:
+    match asked.deed:
+        case "list":
+            parts = ("services",) if asked.app is None else ("apps", asked.app)
+            rows = client.get("v2", *parts)["services"]
+            return _say(asked, rows, lambda: shown.services(rows))
+        case "info":
+            row = client.get("v2", "services", asked.service)
+            return _say(asked, row, lambda: shown.service(row))
+    return _log(asked, client, ("services", asked.service, "logs"), shown.service_line)
+
+
+def _apps(asked: argparse.Namespace, client: Client) -> Exit:
+    if asked.deed == "list":
+        rows = client.get("v2", "apps")["apps"]
+        return _say(asked, rows, lambda: shown.apps(rows))
+    row = client.get("v2", "apps", asked.app)
+    return _say(asked, row, lambda: shown.app(row))
+
+
+def _logs(asked: argparse.Namespace, client: Client) -> Exit:
+    return _log(asked, client, ("logs",), shown.log_line)
+
+
+def _config(asked: argparse.Namespace, client: Client) -> Exit:
+    found = client.get("v2", "config")
+    if asked.deed == "show":
+        return _say(asked, found, lambda: shown.config(found))
+    settings = {name: row["value"] for name, row in found.pop("settings").items()}
+    known = {**settings, **found.pop("places"), **found}
+    if asked.setting not in known:
+        raise Failed(Exit.NOT_FOUND, f"no setting {asked.setting!r}; there are {', '.join(known)}")
+    value = known[asked.setting]
+    return _say(asked, value, lambda: value if isinstance(value, str) else json.dumps(value))
+
+
+def _provision(asked: argparse.Namespace, client: Client) -> Exit:
+    if asked.key == "status":
+        found = client.get("v2", "provision")
+        _say(asked, found, lambda: shown.provisioning(found))
+        return Exit.DONE if found["state"] == "registered" else Exit.NOT_REGISTERED
+    client.get("ping")  # who has nobody to give it to isn't asked for a secret
+    body = {"key": _key(asked.key, asked.key_file)}
+    body |= {name: getattr(asked, name) for name in _BODY if getattr(asked, name) is not None}
+    client.post("/v2/provision", body)
+    until = time.monotonic() + asked.wait
+    found = client.get("v2", "provision")
+    while found["state"] in ("registering", "retrying") and time.monotonic() < until:
+        time.sleep(_LOOK_AGAIN)
+        found = client.get("v2", "provision")
+    _say(asked, found, lambda: shown.provisioning(found))
+    return Exit.DONE if found["state"] == "registered" else Exit.NOT_REGISTERED
+
+
+def _completion(asked: argparse.Namespace, _client: Client) -> Exit:
+    return _say(argparse.Namespace(json=False), None, lambda: completion.SCRIPTS[asked.shell])
+
+
+COMMANDS: dict[str, Command] = {
+    "status": _status,
+    "plan": _plan,
+    "services": _services,
+    "apps": _apps,
+    "logs": _logs,
+    "config": _config,
+    "provision": _provision,
+    "completion": _completion,
+}
+
+
+def _say(asked: argparse.Namespace, found: Any, text: Callable[[], str]) -> Exit:
+    said = json.dumps(found, indent=2, ensure_ascii=False) if asked.json else text()
+    sys.stdout.write(f"{said}\n")
+    return Exit.DONE
+
+
+def _log(
+    asked: argparse.Namespace,
+    client: Client,
+    parts: tuple[str, ...],
+    text: Callable[[dict[str, Any]], str],
+) -> Exit:
+    for line in client.lines("v2", *parts, lines=asked.lines, follow=asked.follow):
+        if line.get("stream") == "error":
+            raise Failed(Exit.REFUSED, str(line["message"]))
+        said = json.dumps(line, ensure_ascii=False) if asked.json else text(line)
+        sys.stdout.write(f"{said}\n")
+        if asked.follow:
+            sys.stdout.flush()
+    return Exit.DONE
+
+
+def _key(given: str | None, file: Path | None) -> str:
+    """Return the string, from wherever it is given; Failed when it is nowhere."""
+    if given is not None and file is not None:
+        raise Failed(Exit.USAGE, "KEY or --key-file, not both")
+    if given is not None:
+        sys.stderr.write(
+            "iotctl: warning: everybody on this machine can read the arguments of a program;"
+            " use --key-file, standard input, or no KEY at all\n"
+        )
+        return given
+    if file is not None:
+        try:
+            text = file.read_text(encoding="ascii")
+        except (OSError, UnicodeDecodeError) as exc:
+            why = getattr(exc, "strerror", None) or "not text"
+            raise Failed(Exit.USAGE, f"can't read {file}: {why}") from None
+    elif sys.stdin.isatty():
+        from getpass import getpass  # noqa: PLC0415 -- slow to import, seldom needed
+
+        text = getpass("provisioning string: ")
+    else:
+        text = sys.stdin.readline()
+    if not text.strip():
+        raise Failed(Exit.USAGE, "no provisioning string: it is empty")
+    return text.strip()

@@ -1,0 +1,75 @@
+"""Reads the command line, does what it says, and ends with the code that says how it went."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from iotistic_agent.cli import completion
+from iotistic_agent.cli.client import Client, Exit, Failed
+from iotistic_agent.cli.commands import COMMANDS
+from iotistic_agent.cli.words import new_parser
+
+__all__ = ["main"]
+
+STATE_DIR = "/var/lib/iotistic"
+
+
+def main() -> int:
+    """Run ``iotctl``; the codes are those of ``Exit``."""
+    parser = new_parser(_socket(os.environ))  # noqa: TID251 -- the program's own start
+    words = sys.argv[1:]
+    if words[:1] == [completion.ASKING]:
+        return _complete(parser, words[1:])
+    asked = parser.parse_args(words)
+    try:
+        code = COMMANDS[asked.command](asked, Client(asked.socket))
+        sys.stdout.flush()
+    except Failed as exc:
+        sys.stderr.write(f"iotctl: {exc}\n")
+        return exc.exit
+    except BrokenPipeError:  # whoever reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.DONE
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    return code
+
+
+def _socket(environment: Mapping[str, str]) -> Path:
+    """Return where the agent that has the same environment listens."""
+    told = environment.get("LOCAL_API_SOCKET")
+    return Path(told) if told else Path(environment.get("STATE_DIR") or STATE_DIR) / "agent.sock"
+
+
+def _complete(parser: argparse.ArgumentParser, words: Sequence[str]) -> int:
+    """Print candidates, one a line; an agent that doesn't answer only has no ids."""
+    client = Client(parser.get_default("socket"))
+    for each in completion.candidates(parser, words, _ids(client)):
+        sys.stdout.write(f"{each}\n")
+    return Exit.DONE
+
+
+def _ids(client: Client) -> dict[str, Callable[[], list[str]]]:
+    def listed(kind: str, member: str) -> Callable[[], list[str]]:
+        def look() -> list[str]:
+            try:
+                return [str(row[member]) for row in client.get("v2", kind)[kind]]
+            except Failed:
+                return []
+
+        return look
+
+    def settings() -> list[str]:
+        try:
+            return list(client.get("v2", "config")["settings"])
+        except Failed:
+            return []
+
+    return {
+        "service": listed("services", "serviceId"),
+        "app": listed("apps", "appId"),
+        "setting": settings,
+        "key": lambda: ["status"],
+    }

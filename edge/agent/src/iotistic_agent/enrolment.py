@@ -1,0 +1,88 @@
+"""Which provisioning string the device has, and how far its registration is."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from iotistic_agent.faults import StoreFault
+from iotistic_agent.settings import Settings
+from iotistic_agent.signals import Bell
+from iotistic_contract.errors import ContractError
+from iotistic_contract.provisioning import ProvisioningString
+from iotistic_pki.files import write_atomic
+
+__all__ = ["Enrolment", "Progress", "Told"]
+
+
+class Progress(StrEnum):
+    """How far the device is with its registration."""
+
+    WAITING_FOR_KEY = "waiting_for_key"
+    REGISTERING = "registering"
+    RETRYING = "retrying"
+    REFUSED = "refused"
+    REGISTERED = "registered"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What somebody told the device to register with."""
+
+    string: ProvisioningString = field(repr=False)
+    name: str | None = None
+    type: str | None = None
+
+
+class Enrolment:
+    """Takes a string from the settings, or from a person while the agent runs.
+
+    A person's is kept in ``folder`` (0600). It comes before that of the settings until the device
+    is registered, and after it from then on.
+    """
+
+    def __init__(self, settings: Settings, folder: Path, *, registered: bool) -> None:
+        self._file = folder / "provisioning.json"
+        kept = _read(self._file)
+        given = None if settings.provisioning is None else Told(string=settings.provisioning)
+        self.told = (given or kept) if registered else (kept or given)
+        self.progress = Progress.REGISTERED if registered else Progress.WAITING_FOR_KEY
+        self.reason: str | None = None
+        self.next_in: float | None = None
+        self._bell = Bell()
+
+    def take(self, told: Told) -> None:
+        """Keep ``told`` durably and register with it now."""
+        body = {"string": str(told.string), "name": told.name, "type": told.type}
+        write_atomic(self._file, json.dumps(body).encode("ascii"), 0o600)
+        self.told = told
+        self.show(Progress.REGISTERING)
+        self._bell.ring()
+
+    def show(
+        self, progress: Progress, reason: str | None = None, next_in: float | None = None
+    ) -> None:
+        """Note how far it is; ``next_in`` are the seconds to the next try."""
+        self.progress, self.reason, self.next_in = progress, reason, next_in
+
+    async def another(self, seconds: float | None) -> bool:
+        """Wait until somebody gives another string (True), at most ``seconds``."""
+        return await self._bell.wait(seconds)
+
+
+def _read(path: Path) -> Told | None:
+    try:
+        body = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as exc:
+        raise StoreFault(f"can't read {path}: {type(exc).__name__}") from None
+    if not isinstance(body, Mapping):
+        raise StoreFault(f"can't read {path}: not an object")
+    try:
+        string = ProvisioningString.parse(str(body.get("string")))
+    except ContractError as exc:
+        raise StoreFault(f"{path}: {exc}") from None
+    return Told(string=string, name=body.get("name"), type=body.get("type"))
