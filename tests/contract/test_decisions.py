@@ -15,8 +15,10 @@ from iotistic_contract.overrides import (
     overrides_from,
     patched,
 )
+from iotistic_contract.planning.host_paths import HostPaths
+from iotistic_contract.planning.policy import Policy, objections
 from iotistic_contract.spec_diff import diff
-from iotistic_contract.target_state import Spec
+from iotistic_contract.target_state import ServiceConfig, Spec
 
 DECISIONS = Path(__file__).parent / "vectors" / "decisions"
 
@@ -88,3 +90,15 @@ def test_diffs_of_specs(case: dict[str, Any]) -> None:
     found = [change.to_wire() for change in diff(case["before"], case["after"])]
     assert found == case["changes"]
     assert "hunter2" not in str(found)
+
+
+@pytest.mark.parametrize("case", cases("bind-mounts"))
+def test_bind_mounts(case: dict[str, Any]) -> None:
+    config = decode(ServiceConfig, {"volumes": [f"{case['source']}:/inside"]})
+    host = HostPaths(
+        engine_sockets=tuple(case["engineSockets"]),
+        own=tuple(case["own"]),
+        links=frozenset(case["links"]),
+    )
+    said = list(objections(config, decode(Policy, case["policy"]), host))
+    assert said == ([case["denied"]] if case["denied"] else [])

@@ -117,12 +117,11 @@ async def seed(api: Any, devices: list[One]) -> None:
             [(d.uuid, d.target, d.written) for d in devices if d.target],
         )
         await cursor.executemany(
-            """INSERT INTO device_current_state (device_uuid, registration, report, received_at,
-                   status, applied_version, failing_since, services_failing, services_total,
-                   services_running, services_stopped, services_paused)
-               VALUES (%s, %s, '{}', now(), %s, %s, %s, %s, 5, 2, 1, 1)""",
+            """UPDATE devices SET report_status = %s, applied_version = %s, failing_since = %s,
+                   services_failing = %s, services_total = 5, services_running = 2,
+                   services_stopped = 1, services_paused = 1 WHERE uuid = %s""",
             [
-                (d.uuid, d.uuid, d.status, d.applied, d.failing_since, d.failing)
+                (d.status, d.applied, d.failing_since, d.failing, d.uuid)
                 for d in devices
                 if d.status
             ],

@@ -53,6 +53,7 @@ class News:
             self.license.forget([LICENSE])
         elif channel == USER_CHANGED:
             self.sessions.forget(subjects)
+            self.fleet.recheck()
         else:
             self.etags.forget(subjects)
         if channel == DEVICE_CHANGED:

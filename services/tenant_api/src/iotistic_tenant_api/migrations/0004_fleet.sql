@@ -3,13 +3,9 @@
 ALTER TABLE devices
     ADD COLUMN keys_revoked_at timestamptz,
     -- Whether people were last told that it is online; the truth is in last_seen_at.
-    ADD COLUMN told_online boolean NOT NULL DEFAULT false;
-UPDATE devices SET told_online = true
-WHERE last_seen_at > now() - 3 * coalesce(nullif(poll_interval_ms, 0), 30000) * interval '1 ms';
-
--- What a report comes to, so that a list needs not read it.
-ALTER TABLE device_current_state
-    ADD COLUMN status text,
+    ADD COLUMN told_online boolean NOT NULL DEFAULT false,
+    -- What the last report comes to, so that a list needs not read reports.
+    ADD COLUMN report_status text,
     ADD COLUMN applied_version bigint,
     ADD COLUMN failure jsonb,
     ADD COLUMN failing_since timestamptz,
@@ -18,12 +14,15 @@ ALTER TABLE device_current_state
     ADD COLUMN services_stopped integer NOT NULL DEFAULT 0,
     ADD COLUMN services_paused integer NOT NULL DEFAULT 0,
     ADD COLUMN services_failing integer NOT NULL DEFAULT 0;
--- The next complete report brings the services; these two lists would be wrong without.
-UPDATE device_current_state SET status = left(report ->> 'status', 64),
-    applied_version = CASE WHEN jsonb_typeof(report -> 'appliedVersion') = 'number'
-                           THEN (report ->> 'appliedVersion')::bigint END,
-    failing_since = CASE WHEN report ->> 'status' IN ('failed', 'rolled_back')
-                         THEN received_at END;
+UPDATE devices SET told_online = true
+WHERE last_seen_at > now() - 3 * coalesce(nullif(poll_interval_ms, 0), 30000) * interval '1 ms';
+-- The next report brings the services; without these two every device would look outdated.
+UPDATE devices SET report_status = left(r.report ->> 'status', 64),
+    applied_version = CASE WHEN jsonb_typeof(r.report -> 'appliedVersion') = 'number'
+                           THEN (r.report ->> 'appliedVersion')::bigint END,
+    failing_since = CASE WHEN r.report ->> 'status' IN ('failed', 'rolled_back')
+                         THEN r.received_at END
+FROM device_current_state r WHERE r.device_uuid = devices.uuid;
 
 CREATE TABLE device_metrics (
     device_uuid  uuid NOT NULL REFERENCES devices,

@@ -99,7 +99,10 @@ class PostgresDevices:
         """Mark a device as removed; its target goes, its uuid stays known."""
         cursor = await self._connection.execute(
             """UPDATE devices SET deleted_at = %s, public_key = NULL, reregister_until = NULL,
-                   told_online = false
+                   told_online = false, report_status = NULL, applied_version = NULL,
+                   failure = NULL, failing_since = NULL, services_total = 0,
+                   services_running = 0, services_stopped = 0, services_paused = 0,
+                   services_failing = 0
                WHERE uuid = %s AND deleted_at IS NULL""",
             (at, uuid),
         )

@@ -21,35 +21,45 @@ ATTENTION_AFTER = {"outdated": timedelta(minutes=5), "never_seen": timedelta(hou
 MOST_IN_NEED = 20
 
 # Each row's conditions; a device is online, offline or never seen, the others come on top.
-_FLEET = """
-    SELECT d.uuid, d.name, d.device_type, d.fleet, d.tags, d.registered_at, d.reregister_until,
-           d.mac_address, d.os_version, d.agent_version, d.poll_interval_ms, d.last_seen_at,
-           d.created_at, d.keys_revoked_at, is_.online, is_.never_seen, is_.failing, is_.outdated,
-           d.last_seen_at IS NOT NULL AND NOT is_.online AS offline,
-           coalesce(t.version, 0) AS target_version, t.changed_at AS target_changed_at,
-           r.applied_version, r.status AS report_status, r.failure, r.failing_since,
-           coalesce(r.services_total, 0) AS services_total,
-           coalesce(r.services_running, 0) AS services_running,
-           r.services_stopped, r.services_paused, r.services_failing,
-           CASE WHEN is_.failing THEN 0 WHEN is_.never_seen THEN 3 WHEN NOT is_.online THEN 1
-                WHEN is_.outdated THEN 2 ELSE 4 END AS rank
+_DEVICES = """
     FROM devices d
     LEFT JOIN device_target_state t ON t.device_uuid = d.uuid
-    LEFT JOIN device_current_state r ON r.device_uuid = d.uuid
     CROSS JOIN LATERAL (
         SELECT d.last_seen_at IS NULL AS never_seen,
                coalesce(d.last_seen_at > %(now)s::timestamptz
                    - 3 * coalesce(nullif(d.poll_interval_ms, 0), 30000) * interval '1 ms',
                    false) AS online,
-               coalesce(r.status IN ('failed', 'rolled_back') OR r.services_failing > 0,
+               coalesce(d.report_status IN ('failed', 'rolled_back') OR d.services_failing > 0,
                    false) AS failing,
                d.last_seen_at IS NOT NULL AND coalesce(t.version, 0) > 0
-                   AND r.applied_version IS DISTINCT FROM t.version AS outdated
+                   AND d.applied_version IS DISTINCT FROM t.version AS outdated
     ) AS is_
     WHERE d.deleted_at IS NULL"""
+_USED_BY_ALL = """
+    d.uuid, d.name, d.agent_version, d.last_seen_at, d.created_at, is_.online, is_.never_seen,
+    is_.failing, is_.outdated, coalesce(t.version, 0) AS target_version,
+    t.changed_at AS target_changed_at, d.applied_version, d.failure, d.failing_since,
+    d.services_running"""
+_RANK = """CASE WHEN {failing} THEN 0 WHEN {never_seen} THEN 3 WHEN NOT {online} THEN 1
+    WHEN {outdated} THEN 2 ELSE 4 END AS rank"""
+_CONDITIONS = ("failing", "never_seen", "online", "outdated")
+_FLEET = f"""
+    SELECT {_USED_BY_ALL}, d.device_type, d.fleet, d.tags, d.registered_at, d.reregister_until,
+           d.mac_address, d.os_version, d.poll_interval_ms, d.keys_revoked_at,
+           d.report_status, d.services_total,
+           NOT is_.never_seen AND NOT is_.online AS offline,
+           {_RANK.format_map({name: f"is_.{name}" for name in _CONDITIONS})}
+    {_DEVICES}"""
 _STATUS = "(ARRAY['failing', 'offline', 'outdated', 'never_seen', 'online'])[rank + 1] AS status"
 _OVERVIEW = f"""
-    WITH fleet AS MATERIALIZED ({_FLEET}),
+    WITH conditions AS MATERIALIZED (
+        SELECT {_USED_BY_ALL}, d.services_stopped, d.services_paused, d.services_failing
+        {_DEVICES}
+    ),
+    fleet AS (
+        SELECT conditions.*, {_RANK.format_map({name: name for name in _CONDITIONS})}
+        FROM conditions
+    ),
     needy AS (
         SELECT uuid, name, rank, failure, applied_version, target_version,
                (ARRAY[failing_since, last_seen_at, target_changed_at, created_at])[rank + 1]
@@ -60,11 +70,11 @@ _OVERVIEW = f"""
         ORDER BY rank, since, uuid LIMIT {MOST_IN_NEED}
     ),
     versions AS (
-        SELECT agent_version, count(*) AS count FROM fleet WHERE agent_version IS NOT NULL
+        SELECT agent_version, count(*) AS count FROM conditions WHERE agent_version IS NOT NULL
         GROUP BY agent_version ORDER BY count DESC, agent_version LIMIT 50
     )
     SELECT count(*) AS total, count(*) FILTER (WHERE online) AS online,
-           count(*) FILTER (WHERE offline) AS offline,
+           count(*) FILTER (WHERE NOT never_seen AND NOT online) AS offline,
            count(*) FILTER (WHERE never_seen) AS never_seen,
            count(*) FILTER (WHERE outdated) AS outdated,
            count(*) FILTER (WHERE failing) AS failing,
@@ -76,7 +86,7 @@ _OVERVIEW = f"""
             FROM needy) AS needy,
            (SELECT coalesce(jsonb_agg(to_jsonb(versions) ORDER BY count DESC, agent_version), '[]')
             FROM versions) AS versions
-    FROM fleet"""  # noqa: S608 - constants
+    FROM conditions"""  # noqa: S608 - constants
 _WITH_UUID_AS_TEXT = "SELECT fleet.*, fleet.uuid::text AS uuid_text, " + _STATUS
 _MATCHES = """(name ILIKE %(q)s OR uuid::text ILIKE %(q)s OR device_type ILIKE %(q)s
     OR EXISTS (SELECT FROM jsonb_each_text(tags) AS tag

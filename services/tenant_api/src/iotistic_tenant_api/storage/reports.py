@@ -113,44 +113,24 @@ class PostgresReports:
     ) -> None:
         """Store the current state, what it comes to, and what the device row repeats of it."""
         await self._connection.execute(
-            """INSERT INTO device_current_state AS held (device_uuid, registration, report,
-                   received_at, status, applied_version, failure, failing_since, services_total,
-                   services_running, services_stopped, services_paused, services_failing)
-               VALUES (%(uuid)s, %(registration)s, %(report)s, %(at)s, %(status)s, %(applied)s,
-                   %(failure)s, %(failing_since)s, %(total)s, %(running)s, %(stopped)s, %(paused)s,
-                   %(failing)s)
+            """INSERT INTO device_current_state (device_uuid, registration, report, received_at)
+               VALUES (%s, %s, %s, %s)
                ON CONFLICT (device_uuid) DO UPDATE SET registration = excluded.registration,
-                   report = excluded.report, received_at = excluded.received_at,
-                   status = excluded.status, applied_version = excluded.applied_version,
-                   failure = excluded.failure,
-                   failing_since = CASE WHEN excluded.failing_since IS NOT NULL
-                       THEN coalesce(held.failing_since, excluded.failing_since) END,
-                   services_total = excluded.services_total,
-                   services_running = excluded.services_running,
-                   services_stopped = excluded.services_stopped,
-                   services_paused = excluded.services_paused,
-                   services_failing = excluded.services_failing""",
-            {
-                "uuid": uuid,
-                "registration": registration,
-                "report": Jsonb(report),
-                "at": at,
-                "status": summary.status,
-                "applied": summary.applied_version,
-                "failure": None if summary.failure is None else Jsonb(dict(summary.failure)),
-                "failing_since": at if summary.is_failing else None,
-                "total": summary.total,
-                "running": summary.running,
-                "stopped": summary.stopped,
-                "paused": summary.paused,
-                "failing": summary.failing,
-            },
+                   report = excluded.report, received_at = excluded.received_at""",
+            (uuid, registration, Jsonb(report), at),
         )
         await self._connection.execute(
             """UPDATE devices SET last_seen_at = greatest(last_seen_at, %(at)s),
                    poll_interval_ms = coalesce(%(interval)s, poll_interval_ms),
                    agent_version = coalesce(%(agent)s, agent_version),
-                   os_version = coalesce(%(os)s, os_version)
+                   os_version = coalesce(%(os)s, os_version),
+                   report_status = %(status)s, applied_version = %(applied)s,
+                   failure = %(failure)s,
+                   failing_since = CASE WHEN %(is_failing)s
+                       THEN coalesce(failing_since, %(at)s) END,
+                   services_total = %(total)s, services_running = %(running)s,
+                   services_stopped = %(stopped)s, services_paused = %(paused)s,
+                   services_failing = %(failing)s
                WHERE uuid = %(uuid)s""",
             {
                 "at": at,
@@ -158,5 +138,14 @@ class PostgresReports:
                 "interval": report.get("pollIntervalMs"),
                 "agent": report.get("agentVersion"),
                 "os": report.get("osVersion"),
+                "status": summary.status,
+                "applied": summary.applied_version,
+                "failure": None if summary.failure is None else Jsonb(dict(summary.failure)),
+                "is_failing": summary.is_failing,
+                "total": summary.total,
+                "running": summary.running,
+                "stopped": summary.stopped,
+                "paused": summary.paused,
+                "failing": summary.failing,
             },
         )
