@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-__all__ = ["BUNDLES", "ReleaseFolder", "fingerprint", "read_manifest"]
+__all__ = ["BUNDLES", "ReleaseFolder", "read_manifest"]
 
 BUNDLES = "bundles.json"
 
@@ -69,10 +69,10 @@ class ReleaseFolder:
     def read(self, now: datetime) -> ActualRelease:
         """Return what is there; KeyRefused for a release key that can't be used."""
         key = self._key() if self._key_file.exists() else None
-        manifest = read_manifest(self._folder)
+        manifest = self.manifest()
         return ActualRelease(
             now=now,
-            key=None if key is None else fingerprint(key.public_key()),
+            key=self.fingerprint(),
             manifest=manifest,
             sound=key is not None and manifest is not None and self._sound(manifest, key),
         )
@@ -86,9 +86,20 @@ class ReleaseFolder:
             case WriteRelease(release=release, released=released):
                 self._write(release, released)
 
+    def manifest(self) -> Manifest | None:
+        """Return what is released, None before there is a release."""
+        return read_manifest(self._folder)
+
     def public_key(self) -> str | None:
         """Return the release key's public half in PEM, None before there is a key."""
         return public_pem(self._key()).decode() if self._key_file.exists() else None
+
+    def fingerprint(self) -> str | None:
+        """Return the SHA-256 of the release key's public half in DER, None before there is a key.
+
+        `openssl pkey -pubin -in release.pem -outform DER | sha256sum` shows the same.
+        """
+        return _fingerprint(self._key()) if self._key_file.exists() else None
 
     def _template(self) -> str:
         return composed(
@@ -107,7 +118,7 @@ class ReleaseFolder:
         manifest = Manifest(
             version=release.bundles.version,
             released=released,
-            key=fingerprint(key.public_key()),
+            key=_fingerprint(key),
             installer=release.installer,
             bundles=release.bundles.bundles,
         )
@@ -145,8 +156,7 @@ class ReleaseFolder:
         return shown and script == expected and all(a == b for a, b in bundles.items())
 
 
-def fingerprint(key: ed25519.Ed25519PublicKey) -> str:
-    """Return the SHA-256 of the SubjectPublicKeyInfo in DER, in hex, as openssl shows it."""
+def _fingerprint(key: ed25519.Ed25519PrivateKey) -> str:
     return hashlib.sha256(public_der(key)).hexdigest()
 
 

@@ -31,6 +31,7 @@ from iotistic_tenant_api.resources.device_side import (
     DeviceReports,
     DeviceStates,
 )
+from iotistic_tenant_api.resources.installs import InstallCommands, InstallFiles
 from iotistic_tenant_api.resources.people_side import (
     CurrentStates,
     Devices,
@@ -84,6 +85,8 @@ class Resources:
     license_checks: LicenseChecks
     anchors: Anchors
     revocations: Revocations
+    install_files: InstallFiles
+    install_commands: InstallCommands
     health: Health
     metrics: Metrics
 
@@ -102,6 +105,8 @@ def create_app(
     app.add_route("/api/license/verify", resources.license_checks)
     app.add_route("/ca.pem", resources.anchors)
     app.add_route("/crl.pem", resources.revocations)
+    app.add_route("/install/{file}", resources.install_files)
+    app.add_route("/api/v1/install-command", resources.install_commands)
     app.add_route("/openapi.json", Description(app, TITLE, VERSION))
     resources.health.add_to(app)
     resources.metrics.add_to(app)

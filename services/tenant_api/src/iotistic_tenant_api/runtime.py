@@ -31,6 +31,7 @@ from iotistic_tenant_api.live.measures import Measures
 from iotistic_tenant_api.live.news import News
 from iotistic_tenant_api.resources import (
     device_side,
+    installs,
     people_side,
     platform,
     provisioning,
@@ -153,6 +154,8 @@ class Worker:
             license_checks=platform.LicenseChecks(self.licensing, clock),
             anchors=platform.Anchors(pins),
             revocations=platform.Revocations(settings.crl_file),
+            install_files=installs.InstallFiles(settings.install_dir),
+            install_commands=installs.InstallCommands(settings.install_dir, settings.public_url),
             health=Health(self._checks()),
             metrics=Metrics([Measures(database, self.licensing, clock).read], READ),
         )
