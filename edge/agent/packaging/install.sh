@@ -123,17 +123,20 @@ setting() {
 }
 
 # A folder is ours when it has our mark; one that holds something else isn't touched.
+is_free() {
+    [ ! -e "$1" ] || [ -e "$1/$MARK" ] || [ -z "$(ls -A "$1")" ] || [ -e "$1/device.sqlite" ] ||
+        die "$1 holds something that isn't ours: nothing was changed. Choose another folder."
+}
+
 claim() {
     mkdir -p "$1"
-    [ -e "$1/$MARK" ] || [ -z "$(ls -A "$1")" ] || [ -e "$1/device.sqlite" ] ||
-        die "$1 holds something that isn't ours: nothing was changed. Choose another folder."
     chmod "$2" "$1"
     [ -e "$1/$MARK" ] || : >"$1/$MARK"
 }
 
 alone() {
     command -v flock >/dev/null || return 0
-    exec 9>"$prefix/.lock"
+    exec 9>>"$prefix/.lock"
     flock -w 120 9 || die "another install is at work in $prefix"
 }
 
@@ -159,6 +162,8 @@ main() {
     [ -n "$start" ] || ! has_systemd || check_unit
     read_key
     changed=''
+    is_free "$prefix"
+    is_free "$state"
     claim "$prefix" 755
     claim "$state" 700
     alone

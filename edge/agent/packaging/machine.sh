@@ -40,8 +40,8 @@ preflight() {
     [ ! -r /sys/firmware/devicetree/base/model ] ||
         model=$(tr -d '\000' </sys/firmware/devicetree/base/model)
     say "release $VERSION for $arch, Python $python_version${model:+, $model}"
-    # The wheels come to six times the bundle once they are installed, the environment to 20 MB.
-    room "$prefix" $((size * 7 / 1024 + 20480))
+    # The bundle, its wheels, and four times as much once they are installed; the environment.
+    room "$prefix" $((size * 6 / 1024 + 20480))
     room "$state" 10240
 }
 

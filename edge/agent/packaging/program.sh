@@ -22,16 +22,29 @@ install_program() {
     say "installing into $folder"
     mkdir "$prefix/.download/wheels"
     tar -xf "$prefix/.download/bundle" -C "$prefix/.download/wheels"
-    (umask 022 && "$python" -I -m venv "$folder")
-    (umask 022 && "$folder/bin/python" -I -m pip --isolated install --quiet \
+    make_environment
+    # shellcheck disable=SC2086
+    (umask 022 && "$folder/bin/python" -I $pip --isolated install --quiet \
         --disable-pip-version-check --no-index --no-cache-dir --require-hashes \
         --find-links "$prefix/.download/wheels" \
         --requirement "$prefix/.download/wheels/requirements.txt" 9>&-) ||
         die "the wheels can't be installed; run this again"
-    cp "$prefix/.download/wheels/requirements.txt" "$folder/requirements.txt"
+    cat "$prefix/.download/wheels/requirements.txt" >"$folder/requirements.txt"
     rm -rf "$prefix/.download"
     sync -f "$folder" 2>/dev/null || sync
     printf '%s\n' "$RELEASED" | put "$folder/complete" 644
+}
+
+# Python's own wheel of pip does without being installed: half the room, a fraction of the time.
+make_environment() {
+    pip=$(word 5 "$facts")
+    if [ "$pip" = - ]; then
+        pip='-m pip'
+        (umask 022 && "$python" -I -m venv "$folder")
+    else
+        pip=$pip/pip
+        (umask 022 && "$python" -I -m venv --without-pip "$folder")
+    fi
 }
 
 make_current() {

@@ -16,6 +16,8 @@ remove() {
     if [ -n "$purge" ] && [ -e "$state/$MARK" ]; then
         rm -rf "$state"
         say "its data in $state is gone"
+    elif [ -n "$purge" ] && [ -d "$state" ]; then
+        say "$state isn't ours: it stays"
     elif [ -d "$state" ]; then
         say "its data in $state stays (--purge removes it), and so do its containers"
     fi
@@ -29,5 +31,6 @@ remove_program() {
     done
     rm -rf "$prefix/.download" "${prefix:?}/bin"
     rm -f "$env_file" "$env_file.new" "$prefix/.lock" "$prefix/$MARK"
-    rmdir "$prefix/etc" "$prefix" 2>/dev/null || say "your own files in $prefix stay"
+    rmdir "$prefix/etc" 2>/dev/null || true
+    rmdir "$prefix" 2>/dev/null || say "your own files in $prefix stay"
 }
