@@ -174,7 +174,7 @@ def digest(path: Path) -> str:
 TOOLS = (
     *("sh", "id", "uname", "cut", "printf", "grep", "sed", "cat", "tr", "df", "awk", "dirname"),
     *("mkdir", "chmod", "ls", "rm", "rmdir", "cmp", "mv", "ln", "readlink", "tar", "sync"),
-    *("flock", "sleep", "nohup", "kill", "stty"),
+    *("flock", "sleep", "nohup", "kill", "stty", "wc", "tail"),
 )
 
 

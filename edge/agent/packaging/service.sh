@@ -84,14 +84,30 @@ stop_background() {
 run_in_background() {
     if running && [ -z "$changed" ]; then return 0; fi
     stop_background
+    [ -f "$log" ] || : >"$log"
+    logged=$(wc -c <"$log")
     # It writes its number itself before it becomes the agent: none runs that isn't known.
     # shellcheck disable=SC2016
     nohup sh -c 'printf "%s\n" "$$" >"$1" && exec "$2"' sh "$pid_file" "$prefix/bin/iotistic-agent" \
         >>"$log" 2>&1 </dev/null 9>&- &
     changed=yes
-    sleep 2
-    running || { tail -n 3 "$log" >&2; die "the agent doesn't stay up; all of it is in $log"; }
+    await_start
     say "it runs in the background (process $pid) until this machine restarts; its log: $log"
+}
+
+# A small machine takes a while to read Python's libraries.
+await_start() {
+    waited=0
+    until tail -c "+$((logged + 1))" "$log" | grep -q '"event": "started"'; do
+        sleep 1
+        waited=$((waited + 1))
+        pid=$(cat "$pid_file" 2>/dev/null) || pid=''
+        if [ -z "$pid" ] || ! kill -0 "$pid" 2>/dev/null || [ "$waited" -ge 120 ]; then
+            tail -n 3 "$log" >&2
+            die "the agent doesn't start; all of it is in $log"
+        fi
+    done
+    pid=$(cat "$pid_file")
 }
 
 run_it() {
