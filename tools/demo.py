@@ -106,7 +106,8 @@ def playbook(site: Site, name: str, arguments: list[str]) -> int:
 def up(site: Site, arguments: list[str]) -> int:
     """Make the site so, and say what runs where."""
     started = time.monotonic()
-    subprocess.run([sys.executable, str(ROOT / "tools/wheels.py")], cwd=ROOT, check=True)
+    bundles = [sys.executable, str(ROOT / "tools/release.py"), "bundles"]
+    subprocess.run(bundles, cwd=ROOT, check=True)
     code = playbook(site, "site.yml", arguments)
     table = site.state / "site.txt"
     if code == 0 and table.exists():
