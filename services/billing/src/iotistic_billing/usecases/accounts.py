@@ -13,7 +13,6 @@ from argon2.exceptions import VerificationError
 from iotistic_billing.domain.errors import (
     IdempotencyKeyReused,
     LoginRefused,
-    TooManyAttempts,
     TrialsExhausted,
     VerificationPending,
 )
@@ -28,8 +27,10 @@ if TYPE_CHECKING:
 
     from argon2 import PasswordHasher
 
+    from iotistic_billing.usecases.attempts import Attempts
     from iotistic_billing.usecases.customers import Registry
     from iotistic_billing.usecases.tenants import Queued, Tenants
+    from iotistic_billing.usecases.verification import Verification
     from iotistic_kit.clock import Clock
     from iotistic_kit.db import Connection, Database
 
@@ -89,6 +90,8 @@ class Accounts:
         registry: Registry,
         clock: Clock,
         *,
+        attempts: Attempts,
+        verification: Verification,
         pending_trials: int,
         random_name: Callable[[int], str],
         hasher: PasswordHasher,
@@ -97,6 +100,8 @@ class Accounts:
         self._tenants = tenants
         self._registry = registry
         self._clock = clock
+        self._attempts = attempts
+        self._verification = verification
         self._pending_trials = pending_trials
         self._random_name = random_name
         self._hasher = hasher
@@ -111,7 +116,7 @@ class Accounts:
         before = await self._answered(form)
         if before is not None:
             return before
-        await self._count("signup", form.source, SIGN_UPS, SIGN_UP_WINDOW)
+        await self._attempts.count("signup", form.source, SIGN_UPS, SIGN_UP_WINDOW)
         async with self._hashing:
             password_hash = await asyncio.to_thread(self._hasher.hash, form.password)
         async with self._database.transaction() as connection:
@@ -130,14 +135,7 @@ class Accounts:
 
     async def login(self, email: str, password: str, source: str) -> Session:
         """Return a new session; LoginRefused alike for a wrong password and an unknown address."""
-        await self._count("login", f"{source} {email}", LOGINS, LOGIN_WINDOW)
-        async with self._database.connection() as connection:
-            found = await PostgresCustomers(connection).password_of(email)
-        customer_id, stored = found or ("", self._nobody)
-        async with self._hashing:
-            right = await asyncio.to_thread(self._matches, stored, password)
-        if not right or not customer_id:
-            raise LoginRefused("the e-mail address or the password is wrong")
+        customer_id = await self.check_password(email, password, source)
         now = self._clock.now()
         token = new_session_token()
         session = Session(token=token, customer_id=customer_id, expires_at=now + SESSION)
@@ -147,6 +145,18 @@ class Accounts:
             audit = PostgresAudit(connection)
             await audit.note(now, customer_id, "session_opened", customer_id, source=source)
         return session
+
+    async def check_password(self, email: str, password: str, source: str) -> str:
+        """Return the customer whose password this is, or raise LoginRefused; counted."""
+        await self._attempts.count("login", f"{source} {email}", LOGINS, LOGIN_WINDOW)
+        async with self._database.connection() as connection:
+            found = await PostgresCustomers(connection).password_of(email)
+        customer_id, stored = found or ("", self._nobody)
+        async with self._hashing:
+            right = await asyncio.to_thread(self._matches, stored, password)
+        if not right or not customer_id:
+            raise LoginRefused("the e-mail address or the password is wrong")
+        return customer_id
 
     async def forget_old(self) -> None:
         """Remove sessions, attempts and kept answers that are over."""
@@ -175,6 +185,7 @@ class Accounts:
         try:
             return await self._tenants.queue(connection, customer, "sign-up", customer_id)
         except VerificationPending:
+            await self._verification.begin(connection, customer)
             return None
 
     async def _answered(self, form: SignUpForm) -> SignedUp | None:
@@ -183,19 +194,6 @@ class Accounts:
         async with self._database.connection() as connection:
             answered = await PostgresAccounts(connection).answered(ROUTE, form.idempotency_key)
         return _replayed(answered, form) if answered is not None else None
-
-    async def _count(self, action: str, source: str, limit: int, window: timedelta) -> None:
-        now = self._clock.now()
-        async with self._database.transaction() as connection:
-            again = await PostgresAccounts(connection).count_attempt(
-                action, source, now, window, limit
-            )
-        if again is not None:
-            seconds = max(1, int((again - now).total_seconds()) + 1)
-            raise TooManyAttempts(
-                f"too many attempts; the next is taken in {seconds} s",
-                headers={"Retry-After": str(seconds)},
-            )
 
     def _matches(self, stored: str, password: str) -> bool:
         try:
