@@ -21,7 +21,7 @@ from .deploy.inviter import Inviter
 from .deploy.upkeep import Upkeep
 from .domain.mail import INVITE_JOB, MAIL_JOB
 from .domain.model import JobKind
-from .mail.compose import Composer, SenderInvalidError
+from .mail.compose import AddressInvalidError, Composer
 from .mail.folder import FolderSink
 from .mail.sender import Sender
 from .mail.smtp import SmtpSink, server_from, tls_context
@@ -149,7 +149,7 @@ def _sink(settings: WorkerSettings) -> Sink | None:
 def _composer(settings: WorkerSettings) -> Composer:
     try:
         return Composer(settings.mail_from or f"Iotistic <no-reply@{settings.base_domain}>")
-    except SenderInvalidError:
+    except AddressInvalidError:
         raise StopError("MAIL_FROM: not one address, such as Iotistic <no-reply@a.example>") from (
             None
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -15,7 +16,7 @@ from iotistic_billing.domain.mail import MailKind
 if TYPE_CHECKING:
     from iotistic_billing.domain.mail import Letter
 
-__all__ = ["Composer", "SenderInvalidError"]
+__all__ = ["AddressInvalidError", "Composer", "address_from"]
 
 _SUBJECTS = {
     MailKind.VERIFY: "Confirm your e-mail address",
@@ -26,8 +27,24 @@ _SUBJECTS = {
 _POLICY = SMTP.clone(max_line_length=900)
 
 
-class SenderInvalidError(ValueError):
-    """MAIL_FROM isn't one address."""
+# What a header would read as several addresses, a name or a comment stands in none.
+_PART = r"[^@\s\x00-\x1f\x7f,;:<>()\[\]\\\"]+"
+_ADDRESS = re.compile(f"({_PART})@({_PART})")
+
+
+class AddressInvalidError(ValueError):
+    """A text isn't one address."""
+
+
+def address_from(spec: str, name: str = "") -> Address:
+    """Return the address, its domain in ASCII; AddressInvalidError for anything else."""
+    found = _ADDRESS.fullmatch(spec)
+    try:
+        if found is None or not name.isprintable():
+            raise AddressInvalidError(spec)
+        return Address(name, found[1], found[2].encode("idna").decode())
+    except UnicodeError:
+        raise AddressInvalidError(spec) from None
 
 
 class Composer:
@@ -39,12 +56,7 @@ class Composer:
 
     def __init__(self, sender: str) -> None:
         name, spec = parseaddr(sender)
-        try:
-            self._sender = Address(name, addr_spec=spec)
-        except ValueError:
-            raise SenderInvalidError(sender) from None
-        if not self._sender.domain:
-            raise SenderInvalidError(sender)
+        self._sender = address_from(spec, name)
         loader = PackageLoader("iotistic_billing", "templates/mail")
         self._html = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
         self._text = Environment(
@@ -55,7 +67,7 @@ class Composer:
         )
 
     def message(self, letter: Letter) -> EmailMessage:
-        """Return the mail; ValueError for a recipient that is no address."""
+        """Return the mail; AddressInvalidError for a recipient that is none."""
         message = EmailMessage(policy=_POLICY)
         facts = {
             "link": letter.link,
@@ -66,7 +78,7 @@ class Composer:
         message["Message-ID"] = f"<{letter.id}@{self._sender.domain}>"
         message["Date"] = format_datetime(letter.created_at)
         message["From"] = self._sender
-        message["To"] = Address(addr_spec=letter.recipient)
+        message["To"] = address_from(letter.recipient)
         message["Subject"] = facts["subject"]
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(self._text.get_template(f"{letter.kind}.txt").render(facts))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
+from iotistic_billing.mail.compose import AddressInvalidError
 from iotistic_kit.worker import GiveUpError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Sender:
             return {"skipped": "sent before, or of no use any more"}
         try:
             message = self.composer.message(letter)
-        except ValueError:
+        except AddressInvalidError:
             raise GiveUpError("the recipient's address can't stand in a mail") from None
         await self.sink.send(letter, message)
         await self.outbox.sent(job, mail_id)

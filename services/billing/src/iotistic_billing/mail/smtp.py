@@ -75,10 +75,10 @@ class SmtpSink:
         self._context = context
         self._timeout = timeout
 
-    async def send(self, letter: Letter, message: EmailMessage) -> None:
+    async def send(self, _letter: Letter, message: EmailMessage) -> None:
         """Send the mail; GiveUpError when the server refuses it for good, else what went wrong."""
         try:
-            await asyncio.to_thread(self._send, letter.recipient, message)
+            await asyncio.to_thread(self._send, message)
         except smtplib.SMTPRecipientsRefused as error:
             codes = [code for code, _ in error.recipients.values()]
             if min(codes, default=0) >= _REFUSED_FOR_GOOD:
@@ -89,14 +89,14 @@ class SmtpSink:
                 raise GiveUpError(f"the mail server refuses the mail ({error.smtp_code})") from None
             raise
 
-    def _send(self, recipient: str, message: EmailMessage) -> None:
+    def _send(self, message: EmailMessage) -> None:
         server = self._server
         with self._connected() as client:
             if server.scheme == "smtp":
                 client.starttls(context=self._context)
             if server.user:
                 client.login(server.user, server.password)
-            client.send_message(message, to_addrs=[recipient])
+            client.send_message(message, to_addrs=[message["To"].addresses[0].addr_spec])
 
     def _connected(self) -> smtplib.SMTP:
         server, timeout = self._server, self._timeout

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from iotistic_kit.bodies import ServiceRequest
     from iotistic_kit.clock import Clock
 
-__all__ = ["SignUpPage"]
+__all__ = ["SignUpPage", "rest_of_tick"]
 
 # An answer takes a whole number of these seconds: its time doesn't tell known addresses from new.
 TICK = 0.4
@@ -92,7 +92,7 @@ class SignUpPage:
         except TooManyAttempts as error:
             too_many(self._frame, req, resp, error, "/sign-up")
             return
-        await self._sleep(TICK - (self._clock.steady() - begun) % TICK)
+        await self._sleep(rest_of_tick(self._clock.steady() - begun))
         set_cookie(resp, token)
         see(resp, "/status")
 
@@ -106,6 +106,11 @@ class SignUpPage:
     ) -> None:
         kept = {name: typed.get(name, "")[:254] for name in _TYPED}
         self._frame.show(req, resp, "sign_up.html", status=status, typed=kept, faults=faults)
+
+
+def rest_of_tick(elapsed: float) -> float:
+    """Return the seconds until a whole number of ticks is over."""
+    return TICK - elapsed % TICK
 
 
 def _faults(error: ValidationError) -> dict[str, str]:
