@@ -25,7 +25,7 @@ async def test_a_sign_up_leads_to_the_status_page_and_a_mail(billing, browser, p
     await browser.get("/status")
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/status")
-    assert browser.heading() == "Look into your mail"
+    assert browser.heading() == "Check your mail"
     assert "owner@acme.example" in browser.page
     assert browser.steps() == [
         ("Confirm your e-mail address", "current"),
