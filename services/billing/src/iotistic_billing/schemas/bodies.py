@@ -43,7 +43,9 @@ Email = Annotated[
         strip_whitespace=True,
         to_lower=True,
         max_length=254,
-        pattern=r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\.[^@\s\x00-\x1f.]+$",
+        # What else a mail's header would take for several addresses, or for a name, is left out.
+        pattern=r"^[^@\s\x00-\x1f\x7f,;:<>()\[\]\\\"]+"
+        r"@[^@\s\x00-\x1f\x7f,;:<>()\[\]\\\"]+\.[^@\s\x00-\x1f\x7f,;:<>()\[\]\\\".]+$",
     ),
 ]
 
