@@ -59,7 +59,7 @@ class TenantApi:
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
 
-    async def call(
+    async def call(  # noqa: PLR0913 -- what a request is made of
         self,
         method: str,
         path: str,

@@ -69,8 +69,9 @@ def build(settings: Settings, client: httpx.AsyncClient) -> ServiceApp:
         health=functools.partial(health_of, client),
     )
     live = Live(api, desk)
+    health = functools.partial(health_of, client)
     parts = Parts(
-        pages=pages, api=api, desk=desk, cookie=cookie, browsers=browsers, clock=clock, live=live
+        pages=pages, api=api, desk=desk, cookie=cookie, browsers=browsers, live=live, health=health
     )
     return create_app(site, resources(parts), [Lifespan([store, _Client(client), live])])
 

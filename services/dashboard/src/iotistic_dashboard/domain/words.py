@@ -43,7 +43,7 @@ def _span(seconds: float) -> str:
 
 
 def number(value: object) -> str:
-    """Return a number with at most three significant places after the point, '–' for none."""
+    """Return a number with at most three significant places after the point, a dash for none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "–"  # noqa: RUF001 -- the sign for nothing
     if isinstance(value, int) or float(value).is_integer():

@@ -129,9 +129,7 @@ class ServiceActs:
         if act not in ACTS:
             raise Problem(422, "invalid", "Choose what to do.")
         caller = caller_of(req)
-        path = route(
-            "api", "v1", "devices", str(uuid), "apps", app_id, "services", service_id, act
-        )
+        path = route("api", "v1", "devices", str(uuid), "apps", app_id, "services", service_id, act)
         call = caller.send("POST", path, _hold(form, act))
         done = ACTS[act].format(name=form.text("name", most=80) or service_id)
         await attempt(caller, resp, call, back=f"/devices/{uuid}/services", done=done)

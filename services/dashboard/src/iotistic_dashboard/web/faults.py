@@ -110,8 +110,8 @@ class Faults:
 
 
 def _as_whole(req: Request, resp: Response) -> None:
-    """A failure is a page of its own, whatever part was asked for."""
-    req.params.pop("part", None)
+    """Have a failure be a page of its own, whatever part was asked for."""
+    req.context.whole = True
     resp.data = None
     if req.get_header("HX-Request") == "true":
         resp.set_header("HX-Reswap", "none")

@@ -10,7 +10,6 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from iotistic_dashboard.domain import marks, words
-from iotistic_dashboard.sessions.desk import Caller
 from iotistic_dashboard.sessions.vault import Vault
 from iotistic_dashboard.web.assets import Assets
 from iotistic_dashboard.web.cookies import SessionCookie, theme_of
@@ -47,21 +46,21 @@ class Pages:
         self._environment.globals["ui"] = self._environment.get_template("_ui.html").module
 
     def show(
-        self, req: Request, resp: Response, name: str, *, status: int = 200, **facts: Any
+        self, req: Request, resp: Response, name: str, /, *, status: int = 200, **facts: Any
     ) -> None:
         """Answer the page ``name``, or the block of it that ``?part=`` asks for.
 
         ``facts`` are what its template shows.
         """
         template = self._environment.get_template(f"{name}.html")
-        part = req.get_param("part")
+        part = None if getattr(req.context, "whole", False) else req.get_param("part")
         context = template.new_context(self._frame(req, resp, whole=part is None) | facts)
         resp.text = _rendered(template, context, part)
         resp.status = status
         resp.content_type = HTML
 
     def _frame(self, req: Request, resp: Response, *, whole: bool) -> dict[str, Any]:
-        caller: Caller | None = getattr(req.context, "caller", None)
+        caller = getattr(req.context, "caller", None)
         person = {} if caller is None else caller.session.person
         shown = caller is not None and whole and req.method == "GET"
         return {
@@ -92,7 +91,7 @@ class Pages:
         read = words.moment(at)
         if read is None:
             return "never"
-        return Markup(_TIME).format(
+        return Markup(_TIME).format(  # noqa: S704 -- a constant, and format escapes
             iso=read.isoformat(),
             full=f"{read:%Y-%m-%d %H:%M:%S}",
             ago=say.__name__,
