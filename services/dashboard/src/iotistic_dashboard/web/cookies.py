@@ -4,6 +4,7 @@ import base64
 import binascii
 import secrets
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from falcon.asgi import Request, Response
 
@@ -45,7 +46,13 @@ class SessionCookie:
     def forget(self, resp: Response) -> None:
         """Have the browser drop the cookie."""
         resp.set_cookie(
-            self.name, "", max_age=0, secure=True, http_only=True, same_site="Lax", path="/"
+            self.name,
+            "",
+            expires=datetime(2000, 1, 1, tzinfo=UTC),
+            secure=True,
+            http_only=True,
+            same_site="Lax",
+            path="/",
         )
 
 

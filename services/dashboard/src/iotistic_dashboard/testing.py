@@ -1,4 +1,4 @@
-"""A tenant API in memory: as much of it as the pages of the dashboard ask for."""
+"""For tests: a tenant API in memory, as much of it as the pages ask for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-PASSWORD = "correct horse battery staple"
+__all__ = ["PASSWORD", "MemoryTenant", "Refusal", "device", "moment"]
+
+PASSWORD = "correct horse battery staple"  # noqa: S105 -- of nobody
 ROLES = {
     "viewer": ["read"],
     "operator": ["read", "overrides"],
@@ -23,18 +25,22 @@ ROLES = {
 }  # fmt: skip
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 -- what it is
+    """What the API says no with."""
+
     def __init__(self, status: int, code: str, detail: str = "", **members: Any) -> None:
         super().__init__(code)
         self.status, self.code, self.detail, self.members = status, code, detail, members
 
 
 def moment(**before: float) -> str:
+    """Return the time that long ago, as the API writes it."""
     at = datetime.now(UTC) - timedelta(**before)
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def device(number: int, name: str, status: str = "online", **more: Any) -> dict[str, Any]:
+    """Return a device as the API lists it."""
     seen = None if status == "never_seen" else moment(seconds=4 if status != "offline" else 9000)
     return {
         "uuid": f"0b4c7d1e-5f60-4a2b-9c3d-{number:012x}",
@@ -63,7 +69,10 @@ def device(number: int, name: str, status: str = "online", **more: Any) -> dict[
 
 @dataclass
 class MemoryTenant:
-    """Users, tokens, devices; ``calls`` is what it was asked, ``answers`` what a test makes it say."""
+    """Users, tokens, devices.
+
+    ``calls`` is what it was asked, ``answers`` what a test makes it say.
+    """
 
     role: str = "owner"
     second_factor: bool = False
@@ -79,6 +88,7 @@ class MemoryTenant:
     answers: dict[tuple[str, str], Any] = field(default_factory=dict)
     events: asyncio.Queue[str | None] = field(default_factory=asyncio.Queue)
     streams: int = 0
+    health: tuple[int, Any] = (200, {"checks": {"database": {"ok": True}, "broker": {"ok": True}}})
 
     # --- the wire ---------------------------------------------------------------------------
 
@@ -98,7 +108,9 @@ class MemoryTenant:
         if path == "/api/v1/stream" and not self.away:
             await self._stream(send, headers)
             return
-        status, answer = await self._answered(method, path, headers, document)
+        status, answer = 503, None
+        if not self.away:
+            status, answer = await self._answered(method, path, headers, document)
         kind = b"application/problem+json" if status >= 400 else b"application/json"
         await send(
             {"type": "http.response.start", "status": status, "headers": [(b"content-type", kind)]}
@@ -110,17 +122,14 @@ class MemoryTenant:
         self, method: str, path: str, headers: dict[str, str], body: Any
     ) -> tuple[int, Any]:
         try:
-            if self.away:
-                raise Refusal(503, "unavailable")
             told = self.answers.get((method, path))
             if isinstance(told, Exception):
                 raise told
             if path.startswith("/api/v1/auth/") and path.endswith(("login", "refresh", "logout")):
                 return await self._doors(path.rpartition("/")[2], body)
             if path == "/health/ready":
-                return 200, {"checks": {"database": {"ok": True}, "broker": {"ok": True}}}
-            if headers.get("authorization", "").removeprefix("Bearer ") not in self.access:
-                raise Refusal(401, "unauthorized", "no such session")
+                return self.health
+            self._check(headers)
             if told is not None:
                 return (204, None) if told is True else (200, told)
             return 200, self._read(method, path)
@@ -130,6 +139,10 @@ class MemoryTenant:
                 "code": no.code,
                 "detail": no.detail,
             } | no.members
+
+    def _check(self, headers: dict[str, str]) -> None:
+        if headers.get("authorization", "").removeprefix("Bearer ") not in self.access:
+            raise Refusal(401, "unauthorized", "no such session")
 
     async def _stream(self, send: Callable[[Any], Awaitable[None]], headers: Any) -> None:
         token = headers.get("authorization", "").removeprefix("Bearer ")
@@ -186,6 +199,7 @@ class MemoryTenant:
         }
 
     def me(self) -> dict[str, Any]:
+        """Return the user as /auth/me does."""
         return {
             "id": "7d1e0b4c-5f60-4a2b-9c3d-1e2f3a4b5c6d",
             "email": "ada@example.com",
@@ -210,11 +224,21 @@ class MemoryTenant:
         if (method, path) == ("GET", "/api/v1/devices"):
             return {"items": self.devices, "next": None, "total": len(self.devices)}
         for one in self.devices:
-            if path == f"/api/v1/devices/{one['uuid']}":
-                return one
+            at = f"/api/v1/devices/{one['uuid']}"
+            below: dict[str, Any] = {
+                at: one,
+                f"{at}/target-state": {"uuid": one["uuid"], "spec": None, "overrides": {}},
+                f"{at}/current-state": {"report": None, "receivedAt": None, "online": False},
+                f"{at}/events": {"items": [], "next": None},
+                f"{at}/metrics": {"series": {}},
+                f"{at}/target-state/history": {"items": [], "next": None},
+            }
+            if path in below:
+                return below[path]
         raise Refusal(404, "not_found", f"nothing at {path}")
 
     def overview(self) -> dict[str, Any]:
+        """Return the counts of the devices."""
         names = {"online": "online", "offline": "offline", "never_seen": "neverSeen"}
         counts = dict.fromkeys([*names.values(), "outdated", "failing"], 0)
         for one in self.devices:
