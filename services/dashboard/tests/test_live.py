@@ -151,7 +151,7 @@ async def test_an_ended_session_ends_the_page_s_stream(world, tenant):
 
 
 async def test_a_token_that_ran_out_is_renewed_for_the_stream(world, tenant):
-    api, live, caller = world
+    _, live, caller = world
     tenant.access.clear()
     page = Page(live, caller)
     assert await page.next() == ("away", "")
