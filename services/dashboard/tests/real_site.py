@@ -1,4 +1,4 @@
-"""A tenant of the test's own: PostgreSQL, tenant API and dashboard as processes, and its devices."""
+"""A tenant of the test's own: PostgreSQL, tenant API and dashboard, and its devices."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class RealSite:
         for name, text in texts.items():
             (self.folder / name).write_text(text)
         shared = {
-            "PATH": os.environ["PATH"],
+            "PATH": os.environ["PATH"],  # noqa: TID251
             "HOST": ADDRESS,
             "CUSTOMER_ID": CUSTOMER,
             "TLS_CERT_FILE": f"{self.folder}/server.pem",
@@ -114,7 +114,7 @@ class RealSite:
         for name in ("dashboard", "api"):
             self.stop(name)
         self.files.stop()
-        if keep := os.environ.get("KEEP_LOGS"):
+        if keep := os.environ.get("KEEP_LOGS"):  # noqa: TID251
             for name in ("api", "dashboard"):
                 (Path(keep) / f"{name}.log").write_text(self.log(name))
 

@@ -40,6 +40,7 @@ class Api(httpx.AsyncBaseTransport):
         self.tenant = tenant
         self.lines: asyncio.Queue[str | None] = asyncio.Queue()
         self.asked: list[dict[str, str]] = []
+        self.full = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if request.url.path != "/api/v1/stream" or self.tenant.away:
@@ -47,6 +48,8 @@ class Api(httpx.AsyncBaseTransport):
         self.asked.append(dict(request.headers))
         if request.headers["Authorization"].removeprefix("Bearer ") not in self.tenant.access:
             return httpx.Response(401, json={"code": "unauthorized"})
+        if self.full:
+            return httpx.Response(429, json={"code": "too_many_streams"})
         return httpx.Response(200, stream=Stream(self.lines))
 
     def tell(self, number: int, event: str, **facts: str) -> None:
@@ -157,4 +160,13 @@ async def test_a_token_that_ran_out_is_renewed_for_the_stream(world, tenant):
     assert await page.next() == ("away", "")
     assert [await page.next(), await page.next()] == [("back", ""), ("resync", "")]
     assert tenant.refreshes == 1
+    await page.leave()
+
+
+async def test_with_too_many_streams_a_page_looks_now_and_then(world, monkeypatch):
+    api, live, caller = world
+    monkeypatch.setattr(module, "POLL", 0.05)
+    api.full = True
+    page = Page(live, caller)
+    assert [await page.next(), await page.next()] == [("resync", "")] * 2
     await page.leave()

@@ -14,6 +14,7 @@ from iotistic_dashboard.sessions.desk import Caller, SessionDesk, SessionEnded
 __all__ = ["Live", "Told"]
 
 GATHER = 0.4
+POLL = 15.0
 BACKOFF = (0.5, 1.0, 2.0, 5.0)
 QUEUE = 256
 _log = structlog.get_logger("iotistic_dashboard.live")
@@ -113,6 +114,10 @@ class Live:
                 tries = 0
             except SessionEnded:
                 break
+            except ApiRefused:  # too many streams of this person: look now and then instead
+                stream.tell(Told("resync"))
+                await asyncio.sleep(POLL)
+                continue
             except ApiError as exc:
                 _log.info("stream_broken", error=type(exc).__name__)
             if not stream.away:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-__all__ = ["ago", "counted", "moment", "number", "short_hash", "size", "until"]
+__all__ = ["ago", "browser", "counted", "moment", "number", "short_hash", "size", "until"]
 
 _STEPS = ((60, "s", 1), (3600, "min", 60), (86_400, "h", 3600), (86_400 * 60, "d", 86_400))
 
@@ -58,6 +58,22 @@ def size(mebibytes: float) -> str:
     if mebibytes < 1024 * 1024:
         return f"{mebibytes / 1024:.1f} GiB"
     return f"{mebibytes / 1024 / 1024:.1f} TiB"
+
+
+_BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"),
+             ("Safari/", "Safari"))  # fmt: skip
+_SYSTEMS = (("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"),
+            ("Macintosh", "macOS"), ("Linux", "Linux"))  # fmt: skip
+
+
+def browser(agent: object) -> str:
+    """Return 'Firefox on Linux' for what a browser says of itself."""
+    text = agent if isinstance(agent, str) else ""
+    name = next((word for mark, word in _BROWSERS if mark in text), "")
+    system = next((word for mark, word in _SYSTEMS if mark in text), "")
+    if name and system:
+        return f"{name} on {system}"
+    return name or system or text[:60] or "Unknown browser"
 
 
 def counted(count: int, one: str, many: str = "") -> str:

@@ -87,6 +87,7 @@
     }
   };
   ready(document);
+  document.querySelector(".tabs [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
   document.addEventListener("htmx:afterSwap", (event) => ready(event.target));
   setInterval(() => age(document), 15000);
 })();

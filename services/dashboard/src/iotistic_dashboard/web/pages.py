@@ -41,7 +41,7 @@ class Pages:
         )
         self._environment.filters.update(
             number=words.number, size=words.size, short_hash=words.short_hash, ago=self._ago,
-            until=self._until,
+            until=self._until, browser=words.browser,
         )  # fmt: skip
         self._environment.globals["ui"] = self._environment.get_template("_ui.html").module
 
