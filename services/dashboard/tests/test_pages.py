@@ -174,3 +174,15 @@ async def test_the_theme_is_kept(ada):
     assert 'data-theme="dark"' in (await ada.get("/devices")).text
     await ada.post("/theme", theme="purple", back="/devices")
     assert 'data-theme="dark"' in (await ada.get("/devices")).text
+
+
+async def test_the_tenant_s_name_and_a_license_that_is_due_are_on_every_page(visitor, tenant):
+    tenant.license = "restricted"
+    await visitor.sign_in()
+    page = (await visitor.get("/devices")).text
+    assert "<title>Devices · Acme Pumps</title>" in page
+    assert "License: reading only until it is paid" in page
+    await visitor.post("/sign-out")
+    tenant.license = "valid"
+    await visitor.sign_in()
+    assert "License:" not in (await visitor.get("/devices")).text

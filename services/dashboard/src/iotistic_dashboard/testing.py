@@ -76,6 +76,7 @@ class MemoryTenant:
 
     role: str = "owner"
     second_factor: bool = False
+    license: str = "valid"
     devices: list[dict[str, Any]] = field(default_factory=list)
     access: set[str] = field(default_factory=set)
     refresh: str = ""
@@ -220,6 +221,8 @@ class MemoryTenant:
     def _read(self, method: str, path: str) -> Any:
         if (method, path) == ("GET", "/api/v1/auth/me"):
             return self.me()
+        if (method, path) == ("GET", "/api/license"):
+            return {"state": self.license, "license": {"customerName": "Acme Pumps"}, "usage": {}}
         if (method, path) == ("GET", "/api/v1/overview"):
             return self.overview()
         if (method, path) == ("GET", "/api/v1/devices"):

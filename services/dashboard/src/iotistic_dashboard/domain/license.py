@@ -6,7 +6,7 @@ from typing import Any
 
 from iotistic_dashboard.domain.marks import Mark
 
-__all__ = ["LimitRow", "limits_of", "state_of"]
+__all__ = ["LimitRow", "license_notice", "limits_of", "state_of"]
 
 _STATES = {
     "valid": Mark("ok", "check", "Valid"),
@@ -56,3 +56,11 @@ def limits_of(found: Mapping[str, Any]) -> list[LimitRow]:
         for name in [*_LIMITS, *(set(limits) - set(_LIMITS))]
         if name in limits or name in usage
     ]
+
+
+def license_notice(state: str) -> tuple[str, str] | None:
+    """Return tone and words for every page when the license needs a person, else None."""
+    if state in {"", "valid"}:
+        return None
+    mark = state_of(state)
+    return mark.tone, f"License: {mark.word[0].lower()}{mark.word[1:]}."

@@ -1,7 +1,7 @@
 """Sign-in, renewal and end of sessions, and calls in a session's name."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -36,10 +36,11 @@ class SessionDesk:
     async def begin(self, cookie: bytes, answer: Mapping[str, Any], browser: Browser) -> None:
         """Keep the session that the API's ``answer`` to a sign-in began."""
         tokens = self._tokens(answer)
-        person = await self._api.call(
-            "GET", "/api/v1/auth/me", token=tokens.access, browser=browser
-        )
-        self.store.add(identity(cookie), tokens, person)
+
+        async def get(path: str) -> Any:
+            return await self._api.call("GET", path, token=tokens.access, browser=browser)
+
+        self.store.add(identity(cookie), tokens, await _known(get))
 
     async def end(self, session: Session, browser: Browser) -> None:
         """End a session here and at the API; here also when the API is away."""
@@ -136,7 +137,7 @@ class Caller:
         """Return the user as the API knows it, at most a minute old unless ``at_once``."""
         if not at_once and self._desk.now() - self.session.person_at < PERSON_AGE:
             return self.session.person
-        person: dict[str, Any] = await self.get("/api/v1/auth/me")
+        person = await _known(self.get)
         self._desk.store.know(self.session.id, person)
         self.session = replace(self.session, person=person, person_at=self._desk.now())
         return person
@@ -148,3 +149,14 @@ class Caller:
     def tell(self, tone: str, text: str, **more: Any) -> None:
         """Have the next page say ``text``."""
         self._desk.store.tell(self.session.id, {"tone": tone, "text": text, **more})
+
+
+async def _known(get: Callable[[str], Awaitable[Any]]) -> dict[str, Any]:
+    """Return the user, with the tenant's name as ``customer`` and its license's state."""
+    person: dict[str, Any] = await get("/api/v1/auth/me")
+    try:
+        found = await get("/api/license")
+    except ApiRefused:
+        return person
+    terms = found.get("license") or {}
+    return person | {"customer": terms.get("customerName"), "licenseState": found.get("state")}

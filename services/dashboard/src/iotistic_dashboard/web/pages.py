@@ -10,6 +10,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 
 from iotistic_dashboard.domain import marks, words
+from iotistic_dashboard.domain.license import license_notice
 from iotistic_dashboard.sessions.vault import Vault
 from iotistic_dashboard.web.assets import Assets
 from iotistic_dashboard.web.cookies import SessionCookie, theme_of
@@ -29,6 +30,7 @@ class Pages:
         self, assets: Assets, vault: Vault, cookie: SessionCookie, tenant: str, clock: Clock
     ) -> None:
         self._vault, self._cookie, self._clock = vault, cookie, clock
+        self._tenant = tenant
         self._environment = Environment(
             loader=PackageLoader("iotistic_dashboard"),
             autoescape=True,
@@ -36,9 +38,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals.update(
-            static=assets.address, tenant=tenant, marks=marks, counted=words.counted
-        )
+        self._environment.globals.update(static=assets.address, marks=marks, counted=words.counted)
         self._environment.filters.update(
             number=words.number, size=words.size, short_hash=words.short_hash, ago=self._ago,
             until=self._until, browser=words.browser,
@@ -65,6 +65,8 @@ class Pages:
         shown = caller is not None and whole and req.method == "GET"
         return {
             "me": person,
+            "tenant": person.get("customer") or self._tenant,
+            "due": license_notice(str(person.get("licenseState") or "")),
             "can": frozenset(person.get("scopes", ())).__contains__,
             "csrf": self._csrf(req, resp),
             "theme": theme_of(req),
