@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack, closing
+
 import pytest
 
 from tools.demo.logs import Tail, last_lines
+
+
+@pytest.fixture
+def follow():
+    with ExitStack() as stack:
+        yield lambda path, offset: stack.enter_context(closing(Tail.at(path, offset)))
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 500, 20000])
@@ -22,10 +30,10 @@ def test_an_empty_log(tmp_path):
     assert last_lines(tmp_path / "a.log", 20) == ([], 0)
 
 
-def test_a_log_is_followed_through_a_new_file(tmp_path):
+def test_a_log_is_followed_through_a_new_file(tmp_path, follow):
     path = tmp_path / "a.log"
     path.write_bytes(b"old\nbeg")
-    tail = Tail.at(path, 4)
+    tail = follow(path, 4)
     assert list(tail.news()) == []
     with path.open("ab") as file:
         file.write(b"un\nlast\n")
@@ -38,9 +46,9 @@ def test_a_log_is_followed_through_a_new_file(tmp_path):
     assert list(tail.news()) == [b"again"]
 
 
-def test_a_log_that_is_emptied_is_read_from_its_beginning(tmp_path):
+def test_a_log_that_is_emptied_is_read_from_its_beginning(tmp_path, follow):
     path = tmp_path / "a.log"
     path.write_bytes(b"a long line\n")
-    tail = Tail.at(path, 12)
+    tail = follow(path, 12)
     path.write_bytes(b"new\n")
     assert list(tail.news()) == [b"new"]

@@ -84,5 +84,5 @@ def test_durations_are_for_people(seconds, text):
 
 
 def test_names_stand_side_by_side(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setenv("COLUMNS", "24")
     assert columns(["billing", "acme", "registry"]) == "  billing   acme\n  registry"

@@ -80,7 +80,10 @@ def last_lines(path: Path, count: int) -> tuple[list[bytes], int]:
 
 @dataclass
 class Tail:
-    """Reads what is added to a log, also when the supervisor puts a new file in its place."""
+    """Reads what is added to a log, also when the supervisor puts a new file in its place.
+
+    ``close()`` it when it is of no more use.
+    """
 
     path: Path
     file: BufferedReader
@@ -106,6 +109,10 @@ class Tail:
             self.file.close()
             self.file = self.path.open("rb")
             yield from self._added()
+
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()
 
     def _added(self) -> Iterator[bytes]:
         *lines, self.rest = (self.rest + self.file.read()).split(b"\n")
