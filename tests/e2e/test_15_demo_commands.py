@@ -6,7 +6,7 @@ import json
 import os
 import re
 import subprocess
-import time
+from select import select
 
 import pytest
 
@@ -43,7 +43,8 @@ def test_the_status_of_a_site_that_is_well(site, devices):
     assert len(found["programs"]) >= 4 + 2 * 6 + 3
     assert {program["state"] for program in found["programs"]} == {"RUNNING"}
     assert {service["name"] for service in found["services"]} == {
-        "billing", "registry", "acme's API", "acme's dashboard", "globex's API", "globex's dashboard",
+        "billing", "registry", "acme's API", "acme's dashboard",
+        "globex's API", "globex's dashboard",
     }  # fmt: skip
     assert [device["name"] for device in found["devices"]] == [device.name for device in devices]
     for device in found["devices"]:
@@ -93,10 +94,11 @@ def test_a_log_is_followed(site, devices):
     with subprocess.Popen(
         command, cwd=ROOT, env=site.environment, stdout=subprocess.PIPE, text=True
     ) as follower:
-        time.sleep(2)
-        site.tenant("acme")
-        assert '"path": "/api/customers"' in follower.stdout.readline()
-        follower.terminate()
+        try:
+            wait_for(lambda: site.tenant("acme") and select([follower.stdout], [], [], 1)[0])
+            assert '"path": "/api/customers"' in follower.stdout.readline()
+        finally:
+            follower.terminate()
 
 
 @pytest.mark.parametrize("fault", ["container", "agent", "broker", "database", "image"])
@@ -120,7 +122,7 @@ def test_a_device_that_is_shut_out_is_let_in_again(site, devices):
     web = site.docker("ps", "-q", "--filter", f"label=iotistic.device={device.uuid}")
     broken = demo(site, "break", "revoke", device.name, "--readmit")
     assert broken.returncode == 0, broken.stdout + broken.stderr
-    assert "it is shut out" in broken.stdout
+    assert "the broker has ended its connection" in broken.stdout
     assert "let in again through the API" in broken.stdout
     assert site.docker("ps", "-q", "--filter", f"label=iotistic.device={device.uuid}") == web
     wait_for(lambda: is_well(site))
@@ -139,7 +141,7 @@ def test_a_fault_of_nobody_is_told(site):
 def test_the_browser_trusts_the_site(site, name):
     opened = demo(site, "open", name, "--", *BROWSER)
     assert opened.returncode == 0, opened.stderr[-2000:]
-    assert "ERR_CERT" not in opened.stdout
+    assert "ERR_CERT" not in opened.stdout + opened.stderr
     assert "<main" in opened.stdout
     folder = site.state / "browser"
     assert folder.stat().st_mode & 0o777 == 0o700
@@ -156,7 +158,7 @@ def test_another_profile_does_not_trust_it(site, tmp_path):
         check=False,
         timeout=120,
     )
-    assert "ERR_CERT_AUTHORITY_INVALID" in opened.stdout
+    assert "ERR_CERT_AUTHORITY_INVALID" in opened.stdout + opened.stderr
     assert "<main" not in opened.stdout
 
 
@@ -181,6 +183,12 @@ def test_root_must_say_that_it_wants_no_sandbox(site):
 # --- stop and start --------------------------------------------------------------------------
 
 
+def kept(files):
+    """Return all but what a program writes whenever it starts."""
+    own = ("ca/crl.pem", "ca/index.sqlite", "ca/index.sqlite-shm", "ca/index.sqlite-wal", ".pid")
+    return {name: facts for name, facts in files.items() if not name.endswith(own)}
+
+
 def test_a_stopped_site_keeps_what_it_has_and_starts_again(site, devices):
     wait_for(lambda: is_well(site))
     files, _, containers = snapshot(site)
@@ -196,5 +204,6 @@ def test_a_stopped_site_keeps_what_it_has_and_starts_again(site, devices):
     wait_for(lambda: is_well(site))
     wait_for(lambda: all(site.containers(one.uuid).get("sampler") == "paused" for one in devices))
     again, _, same = snapshot(site)
-    assert (again, same) == (files, containers)
+    assert kept(again) == kept(files)
+    assert same == containers
     assert demo(site, "start").returncode == 0

@@ -60,11 +60,6 @@ class Supervisor:
         """Have a program stopped; returns at once."""
         self._ask("stopProcess", name, False)  # noqa: FBT003
 
-    def restart(self, name: str) -> None:
-        """Stop a program, and start it when it has ended."""
-        self._ask("stopProcess", name)
-        self.start(name)
-
     def shutdown(self) -> None:
         """Have the supervisor end, and with it what still runs."""
         self._ask("shutdown")

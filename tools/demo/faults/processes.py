@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .watch import Watch
     from .world import World
 
-__all__ = ["connections", "kill_agent", "kill_broker", "kill_database"]
+__all__ = ["BROKER_PORT", "connections", "kill", "kill_agent", "kill_broker", "kill_database"]
 
 BROKER_PORT = 8883
 ESTABLISHED = "01"
@@ -76,11 +76,16 @@ def connections(host: str, port: int, text: str | None = None) -> int:
     return sum(line.split()[1] == local and line.split()[3] == ESTABLISHED for line in lines)
 
 
-def _kill(world: World, program: str, watch: Watch) -> int:
-    """Kill a program's own process, not its guard; return which it was."""
+def kill(world: World, program: str) -> int:
+    """Kill a program's own process, not its guard; return which it was, 0 when it was down."""
     pid = world.pid(program)
     if pid:
         os.kill(pid, signal.SIGKILL)
+    return pid
+
+
+def _kill(world: World, program: str, watch: Watch) -> int:
+    pid = kill(world, program)
     watch.did(f"killed {program}, process {pid}" if pid else f"{program} is down as it is")
     return pid
 
