@@ -1,4 +1,4 @@
-"""Decisions about licenses as documents: claims and a moment in, state or answer out."""
+"""Decisions as documents: what is known in, state or answer out."""
 
 import json
 from pathlib import Path
@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
-from iotistic_contract.codec import parse_time
+from iotistic_contract.codec import decode, parse_time
 from iotistic_contract.license import License, check_feature_access, license_status
+from iotistic_contract.planning.host_paths import HostPaths
+from iotistic_contract.planning.policy import Policy, objections
+from iotistic_contract.target_state import ServiceConfig
 
 DECISIONS = Path(__file__).parent / "vectors" / "decisions"
 
@@ -50,3 +53,15 @@ def test_license_access(case: dict[str, Any]) -> None:
         case["limit"],
     )
     assert access.allowed == (case["status"] == 200)
+
+
+@pytest.mark.parametrize("case", cases("bind-mounts"))
+def test_bind_mounts(case: dict[str, Any]) -> None:
+    config = decode(ServiceConfig, {"volumes": [f"{case['source']}:/inside"]})
+    host = HostPaths(
+        engine_sockets=tuple(case["engineSockets"]),
+        own=tuple(case["own"]),
+        links=frozenset(case["links"]),
+    )
+    said = list(objections(config, decode(Policy, case["policy"]), host))
+    assert said == ([case["denied"]] if case["denied"] else [])

@@ -247,6 +247,60 @@ def test_the_policy_denies_by_default_and_the_rest_applies(device, tenant, busyb
     device.settles(good="running")
 
 
+def test_what_leads_to_engine_or_agent_is_never_mounted(device, tenant, busybox):
+    """Whatever the policy names."""
+    good, link = device.folder / "good", device.folder / "link"
+    good.mkdir()
+    link.symlink_to(good)
+    engine = device.host.socket
+    protected = {
+        "socket": engine,
+        "around": engine.parent,
+        "run": Path("/var/run"),
+        "root": Path("/"),
+        "state": device.folder / "state",
+        "keys": device.folder / "state/keys",
+        "policy": device.policy,
+    }
+    named = {"good": good, "link": link, **protected}
+    device.policy.write_text(json.dumps({"bindMounts": [str(each) for each in named.values()]}))
+    tenant.set_apps(bound(busybox, named), 1)
+    device.start()
+    tenant.wait_for(lambda: applied(tenant, 1))
+    said = refused(tenant)
+    assert said.keys() == named.keys(), "good is below a folder that the policy names too"
+    leading = {name for name, words in said.items() if "leads to" in words or "socket" in words}
+    assert leading == protected.keys()
+
+    device.policy.write_text(json.dumps({"bindMounts": [str(good), str(link)]}))
+    tenant.set_apps(bound(busybox, named), 2)
+    tenant.wait_for(lambda: applied(tenant, 2))
+    assert "symbolic link" in refused(tenant)["link"]
+    device.settles(good="running")
+
+    link.unlink()
+    link.mkdir()
+    tenant.set_apps(bound(busybox, named), 3)
+    tenant.wait_for(lambda: applied(tenant, 3))
+    assert refused(tenant).keys() == protected.keys()
+    device.settles(good="running", link="running")
+
+
+def bound(image: str, folders: dict[str, Path]) -> dict:
+    """One service for each folder, which mounts it."""
+    return app(image, **{n: {"config": {"volumes": [f"{f}:/x"]}} for n, f in folders.items()})
+
+
+def refused(tenant) -> dict[str, str]:
+    """What was said of each service that was refused."""
+    services = tenant.sections["apps"]["app"]["services"].items()
+    return {
+        name.removeprefix("id-"): each["error"]["message"]
+        for name, each in services
+        if each["state"] == "refused"
+    }
+
+
 def test_a_document_of_another_shape_keeps_the_old_one(device, tenant, busybox):
     tenant.set_apps(app(busybox, one={}), 1)
     device.start()

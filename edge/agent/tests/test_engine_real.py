@@ -11,7 +11,7 @@ from iotistic_agent.adapters.engine import DockerEngine
 from iotistic_agent.faults import EngineFault
 from iotistic_contract.device_target import read_target
 from iotistic_contract.planning.container_body import Device
-from iotistic_contract.planning.container_target import target_from
+from iotistic_contract.planning.container_target import HostPaths, target_from
 from iotistic_contract.planning.containers import EngineState, PullImage, Step, Target, plan
 from iotistic_contract.planning.policy import DENY_ALL, Policy
 
@@ -36,7 +36,8 @@ class Bench:
         ]
         apps = {"app": {"appId": "app", "appName": "app", "services": listed}}
         document = {"schema": 1, "version": 1, "apps": apps}
-        return target_from(read_target(document), self.device, policy)
+        host = HostPaths(engine_sockets=(str(self.host.socket),))
+        return target_from(read_target(document), self.device, policy, host)
 
     def settle(self, target: Target) -> list[Step]:
         """Observe, plan, do the first step; until nothing is left."""
@@ -127,6 +128,34 @@ def test_every_field_gives_an_empty_second_plan(bench):
     bench.settle(changed)
     assert bench.states(changed)["full"][0] != before, "a variable that is gone is drift"
     assert bench.world(changed).volumes == {bench.name("data")}
+
+
+def test_a_link_that_a_container_makes_leads_nowhere(bench, tmp_path):
+    """The engine follows it, as the first half shows; so nothing below a folder is mounted."""
+    shared, secret = tmp_path / "shared", tmp_path / "secret"
+    shared.mkdir()
+    secret.mkdir()
+    (secret / "key").write_text("the host's own")
+    policy = Policy(bind_mounts=(str(shared),))
+    link = {
+        "volumes": [f"{shared}:/shared"],
+        "command": ["sh", "-c", f"ln -s {secret} /shared/out; sleep 1000"],
+    }
+    target = bench.target(policy, writer={"config": link})
+    bench.settle(target)
+    deadline = time.monotonic() + 20
+    while not (shared / "out").is_symlink():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    out = ["--volume", f"{shared}/out:/o", "--network", "none", bench.image, "cat", "/o/key"]
+    assert bench.host.docker("run", "--rm", *out) == "the host's own"
+
+    reader = {"volumes": [f"{shared}/out:/o"], "command": ["sleep", "1000"]}
+    target = bench.target(policy, writer={"config": link}, reader={"config": reader})
+    bench.settle(target)
+
+    assert [(each.service_id, each.type) for each in target.refused] == [("reader", "policy")]
+    assert bench.states(target).keys() == {"writer"}
 
 
 def test_services_that_name_no_network_share_their_apps_own(bench):

@@ -1,16 +1,20 @@
 """Registration against a real TLS server with the project's own PKI."""
 
+import asyncio
 import os
 import ssl
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from iotistic_agent.adapters.cloud import verified_by
 from iotistic_agent.adapters.keys import device_keys
+from iotistic_agent.adapters.store import Store
 from iotistic_agent.faults import CloudUnavailable, RegistrationRefused
 from iotistic_agent.provisioning import Identity, register
+from iotistic_agent.runtime import Agent
 from iotistic_agent.settings import Settings
 from iotistic_contract.codec import b64u_encode
 
@@ -134,6 +138,15 @@ def test_nobody_there_is_a_reason_to_wait(tenant, settings):
         attempt(tenant, settings, host="127.77.5.99")
 
 
+def plain_api(answer):
+    answer["api"]["endpoint"] = answer["api"]["endpoint"].replace("https:", "http:")
+    answer["targetStateUrl"] = answer["targetStateUrl"].replace("https:", "http:")
+
+
+def plain_broker(answer):
+    answer["mqtt"]["brokerConfig"].update(protocol="mqtt", useTls=False)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -141,6 +154,8 @@ def test_nobody_there_is_a_reason_to_wait(tenant, settings):
         (lambda a: a["mqtt"].update(username="0f8e3c1a-5a63-4c58-9a27-2f2f4b3a9d99"), "user name"),
         (lambda a: a.update(targetStateUrl="https://elsewhere.example/state"), "targetStateUrl"),
         (lambda a: a.update(deviceApiKey="short"), "deviceApiKey"),
+        (plain_api, "endpoint http://.* isn't https"),
+        (plain_broker, "broker is without TLS"),
     ],
 )
 def test_an_answer_that_is_not_as_agreed_is_not_taken(tenant, settings, monkeypatch, change, words):
@@ -154,6 +169,31 @@ def test_an_answer_that_is_not_as_agreed_is_not_taken(tenant, settings, monkeypa
     monkeypatch.setattr(type(tenant), "registration", spoiled)
     with pytest.raises(RegistrationRefused, match=words):
         attempt(tenant, settings)
+
+
+@pytest.mark.parametrize("change", [plain_api, plain_broker])
+def test_an_agent_keeps_nothing_of_an_answer_without_tls(tenant, settings, monkeypatch, change):
+    made = type(tenant).registration
+
+    def spoiled(self, payload):
+        answer = made(self, payload)
+        change(answer)
+        return answer
+
+    monkeypatch.setattr(type(tenant), "registration", spoiled)
+    store = Store.open(settings.state_dir / "device.sqlite", lambda: datetime.now(UTC))
+    told = replace(settings, provisioning=tenant.string(), device_uuid=UUID)
+
+    async def for_a_while():
+        online = asyncio.create_task(Agent(told, store)._online())
+        await asyncio.to_thread(tenant.wait_for, lambda: tenant.registered)
+        await asyncio.sleep(0.5)
+        online.cancel()
+
+    asyncio.run(for_a_while())
+    assert store.registration() is None
+    assert not [r for r in tenant.requests if "x-device-api-key" in r.headers]
+    store.close()
 
 
 def test_contexts_verify_by_default():

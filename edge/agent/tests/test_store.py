@@ -1,9 +1,13 @@
 import os
+import resource
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -115,6 +119,103 @@ def test_a_damaged_database_is_set_aside(path):
     assert path.with_name("device.sqlite.damaged").exists()
     assert path.stat().st_mode & 0o077 == 0
     store.close()
+
+
+@pytest.fixture
+def damaged(path):
+    """A damaged database with its log beside it: somebody holds it open, so SQLite keeps both."""
+    store = Store.open(path, lambda: NOW)
+    store.keep(replace(TARGET, document={"apps": "x" * 500_000}))
+    store.close()
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("INSERT INTO sync VALUES ('later', '1')")
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"damaged." * (len(content[4096:]) // 8)
+    path.write_bytes(content)
+    yield path
+    holder.close()
+
+
+@pytest.mark.parametrize("renames", range(3))
+def test_a_power_cut_while_setting_aside_never_leaves_the_old_log_to_a_new_database(
+    damaged, monkeypatch, renames
+):
+    content, rename, done = damaged.read_bytes(), Path.replace, []
+
+    def cut_short(part, target):
+        if len(done) == renames:
+            raise OSError("power cut")
+        done.append(part.name.removeprefix(damaged.name))
+        return rename(part, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", cut_short)
+        with pytest.raises(StoreFault, match="power cut"):
+            Store.open(damaged, lambda: NOW)
+    assert done == ["-wal", "-shm"][:renames]
+    assert damaged.read_bytes() == content, "still there to be found damaged"
+
+    store = Store.open(damaged, lambda: NOW)
+    assert store.target() is None
+    assert damaged.with_name("device.sqlite.damaged").read_bytes() == content
+    store.close()
+
+
+def test_a_damaged_database_is_set_aside_for_good(damaged, monkeypatch):
+    done, rename, sync = [], Path.replace, os.fsync
+    monkeypatch.setattr(
+        Path, "replace", lambda part, to: (done.append(part.name), rename(part, to))[1]
+    )
+    monkeypatch.setattr(
+        os,
+        "fsync",
+        lambda number: (done.append(Path(f"/proc/self/fd/{number}").readlink()), sync(number))[1],
+    )
+    Store.open(damaged, lambda: NOW).close()
+    names = [f"device.sqlite{suffix}" for suffix in ("-wal", "-shm", "")]
+    assert done == [*names, damaged.parent]
+
+
+@pytest.fixture
+def full_disk(path):
+    """A function that lets no file grow any more, until the block ends."""
+
+    @contextmanager
+    def full():
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        largest = max(each.stat().st_size for each in path.parent.iterdir())
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return full
+
+
+@pytest.mark.parametrize("size", [50_000, 20_000_000], ids=["at the commit", "before it"])
+def test_after_a_full_disk_it_goes_on(store, full_disk, size):
+    store.keep(TARGET)
+    large = replace(TARGET, etag='"2-b"', version=2, document={"apps": "x" * size})
+    with full_disk(), pytest.raises(sqlite3.OperationalError, match=r"disk|full"):
+        store.keep(large)
+    assert store.target() == TARGET
+    store.keep(large)
+    assert store.target() == large
+
+
+def test_after_a_commit_that_failed_it_goes_on(store):
+    def no_commit(action, word, *_):
+        commits = action == sqlite3.SQLITE_TRANSACTION and word == "COMMIT"
+        return sqlite3.SQLITE_DENY if commits else sqlite3.SQLITE_OK
+
+    store._database.set_authorizer(no_commit)
+    with pytest.raises(sqlite3.DatabaseError, match="not authorized"):
+        store.keep(TARGET)
+    store._database.set_authorizer(None)
+    assert store.target() is None
+    store.keep(TARGET)
+    assert store.target() == TARGET
 
 
 def test_a_place_that_cannot_be_written_says_so(tmp_path):

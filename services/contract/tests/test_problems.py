@@ -12,6 +12,7 @@ BY_STATUS = {
     409: {"conflict", "key_hash_used", "already_registered", "other_fleet", "plan_conflict"},
     410: {"key_id_unknown", "challenge_invalid", "challenge_expired", "challenge_used"},
     412: {"precondition_failed"},
+    408: {"too_slow"},
     413: {"too_large"},
     415: {"encoding"},
     422: {"invalid", "proof_required", "key_type"},

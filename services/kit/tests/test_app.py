@@ -269,6 +269,7 @@ def test_openapi_describes_every_route(app):
         "401",
         "403",
         "409",
+        "408",
         "413",
         "415",
         "422",

@@ -82,3 +82,16 @@ async def test_a_cancellation_from_outside_stays_one():
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_the_end_of_the_whole_process_is_no_lost_lease():
+    async def exiting():
+        async with holding(MemoryHeartbeats(False, LeaseLostError(JOB)), JOB, renewal=RENEWAL):
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                raise SystemExit(3) from None
+
+    with pytest.raises(SystemExit):
+        await exiting()
+    asyncio.current_task().uncancel()

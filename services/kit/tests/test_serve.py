@@ -1,5 +1,6 @@
 """A service on granian, seen from outside."""
 
+import contextlib
 import gzip
 import json
 import os
@@ -52,10 +53,20 @@ class Body:
     async def on_post(self, req, resp):
         resp.media = {"size": len(await req.plain_body())}
 
+class Slow:
+    @operation("Slow", access=PUBLIC, request={"type": "object"}, body_seconds=1)
+    async def on_post(self, req, resp):
+        resp.media = {"size": len(await req.plain_body())}
+
+    @operation("Slow", access=needs("admin"), request={"type": "object"})
+    async def on_put(self, req, resp):
+        resp.media = {}
+
 def make():
     logs.configure("hello", "info")
     app = ServiceApp()
     app.add_route("/body", Body())
+    app.add_route("/slow", Slow())
     app.add_route("/hello", Hello())
     app.add_route("/guarded", Guarded())
     return app
@@ -195,6 +206,45 @@ def test_a_chunked_gzip_body_is_bounded_too(start):
     bad = b"%x\r\n%s\r\n0\r\n\r\n" % (len(bomb), bomb)
     answer = exchange(port, CHUNKED + b"Content-Encoding: gzip\r\n\r\n" + bad)
     assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+def drip(port, head, byte, times):
+    """Send ``head`` and then ``byte`` each 50 ms; return the answer, and when it was whole."""
+    with socket.create_connection((HOST, port), timeout=0.05) as connection:
+        connection.sendall(head)
+        begun, answer = time.monotonic(), b""
+        for _ in range(times):
+            with contextlib.suppress(TimeoutError):
+                while chunk := connection.recv(65536):
+                    answer += chunk
+                break
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                connection.sendall(byte)
+        return answer, time.monotonic() - begun
+
+
+HEAD = b"%s /slow HTTP/1.1\r\nHost: x\r\n"
+DRIPS = [
+    (b"POST", b"Content-Length: 1000\r\n\r\n", b"a", 408, "too_slow", 1.0),
+    (b"POST", b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n", 408, "too_slow", 1.0),
+    (b"POST", b"Content-Length: 1000\r\n\r\n", b"", 408, "too_slow", 1.0),
+    (b"PUT", b"Content-Length: 1000\r\n\r\n", b"a", 401, "unauthorized", 0.0),
+    (b"PUT", b"Content-Length: 1000\r\n\r\n", b"", 401, "unauthorized", 0.0),
+]
+
+
+@pytest.mark.real
+def test_a_body_that_drips_is_cut_off_and_one_in_time_is_taken(start):
+    port = free_port()
+    start(port)
+    get(f"http://{HOST}:{port}/hello")
+    for method, head, byte, status, code, least in DRIPS:
+        answer, seconds = drip(port, HEAD % method + head, byte, times=100)
+        assert answer.startswith(b"HTTP/1.1 %d " % status), (method, head, answer)
+        assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == code
+        assert least <= seconds < least + 1.5, "the connection is closed, and soon"
+    head = HEAD % b"POST" + b"Connection: close\r\nContent-Length: 5\r\n\r\n"
+    assert drip(port, head, b"a", times=20)[0].endswith(b'{"size":5}')
 
 
 @pytest.fixture

@@ -251,6 +251,26 @@ def test_a_full_disk_is_an_answer(site, monkeypatch):
     assert "No space left" in answer["detail"]
 
 
+def test_a_revocation_whose_list_was_not_written_is_in_the_next_one(tenant, tmp_path):
+    copy = tmp_path / "broker" / "crl.pem"
+    copy.parent.mkdir()
+    signer = Signer(tenant, copy)
+    first = signer.renew_crl()
+    leaf = tenant.issue(csr(), ca.client(UUID))
+    copy.parent.rename(tmp_path / "away")
+    message = {"call": "revoke", "serial": ca.serial_text(leaf), "reason": "superseded"}
+
+    assert signer.answer(json.dumps(message).encode())["refused"] == "storage"
+
+    assert signer.crl is None, "due now, not in three days"
+    (tmp_path / "away").rename(copy.parent)
+    answered = signer.answer(b'{"call": "crl"}')["pem"]
+    assert copy.read_text() == answered
+    crl = x509.load_pem_x509_crl(answered.encode())
+    assert crl.get_revoked_certificate_by_serial_number(leaf.serial_number) is not None
+    assert signer.crl.number > first.number
+
+
 @pytest.mark.parametrize("arguments", [["sign"], [], ["sign", "--ca", "x"]])
 def test_wrong_arguments_say_how(arguments):
     done = subprocess.run(

@@ -4,6 +4,7 @@ import re
 import ssl
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPSConnection
+from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -158,6 +159,10 @@ def _registered(
 def _check_answer(answer: RegisterAnswer, string: ProvisioningString, identity: Identity) -> None:
     if answer.mqtt.username != identity.uuid:
         raise RegistrationRefused("the answer's user name isn't this device's uuid")
+    if urlsplit(answer.api.endpoint).scheme != "https":
+        raise RegistrationRefused(f"the answer's api.endpoint {answer.api.endpoint} isn't https")
+    if not answer.mqtt.broker_config.use_tls:
+        raise RegistrationRefused("the answer's broker is without TLS (useTls is false)")
     if string.pin is None:
         return
     tls = answer.api.tls_config

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from iotistic_agent.adapters.broker import Broker, Hears
 from iotistic_agent.adapters.cloud import Cloud, Pace, verified_by
 from iotistic_agent.adapters.engine import DockerEngine
-from iotistic_agent.adapters.host import local_ip, mac_address, os_version
+from iotistic_agent.adapters.host import host_paths, local_ip, mac_address, os_version
 from iotistic_agent.adapters.keys import DeviceKeys, device_keys
 from iotistic_agent.adapters.store import Store
 from iotistic_agent.configuration import Configuration, configuration
@@ -131,6 +131,7 @@ class Agent:
             engine=engine,
             device=device,
             policy_file=self._settings.policy_file,
+            host=host_paths(self._settings),
             retries=retries,
             pulls=Pulls(engine, retries, self._reconcile.ring),
         )

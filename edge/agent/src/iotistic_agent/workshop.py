@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from iotistic_agent.adapters.engine import DockerEngine
+from iotistic_agent.adapters.host import links_among
 from iotistic_agent.adapters.store import Store, StoredTarget
 from iotistic_agent.faults import EngineFault, Overtaken
 from iotistic_agent.logs import Component, log
@@ -17,7 +18,7 @@ from iotistic_contract.codec import decode, parse_json
 from iotistic_contract.device_target import read_target
 from iotistic_contract.errors import ContractFault
 from iotistic_contract.planning.container_body import Device
-from iotistic_contract.planning.container_target import target_from
+from iotistic_contract.planning.container_target import HostPaths, target_from
 from iotistic_contract.planning.containers import (
     CreateContainer,
     CreateNetwork,
@@ -104,6 +105,7 @@ class Workshop:
         engine: DockerEngine,
         device: Device,
         policy_file: Path,
+        host: HostPaths,
         retries: Retries,
         pulls: Pulls,
     ) -> None:
@@ -111,10 +113,11 @@ class Workshop:
         self._engine = engine
         self._device = device
         self._policy_file = policy_file
+        self._host = host
         self._retries = retries
         self._pulls = pulls
         self._etag: str | None = None
-        self._target: tuple[tuple[str, str | None], Target] | None = None
+        self._target: tuple[tuple[str, str | None, HostPaths], Target] | None = None
         self._last: Step | None = None
         self._times_overtaken = 0
         self._started: dict[str, float] = {}
@@ -124,7 +127,9 @@ class Workshop:
         """Return the situation as it is now; EngineFault when the engine doesn't tell."""
         stored = self._store.target()
         policy, policy_hash = read_policy(self._policy_file)
-        target = self._meaning(stored, policy, policy_hash)
+        links = await asyncio.to_thread(links_among, policy.bind_mounts)
+        host = replace(self._host, links=links)
+        target = self._meaning(stored, policy, policy_hash, host)
         images = [] if target is None else [each.image for each in target.containers]
         fault, world = None, World()
         try:
@@ -158,18 +163,25 @@ class Workshop:
         return replace(situation, applied_version=stored.version)
 
     def _meaning(
-        self, stored: StoredTarget | None, policy: Policy, policy_hash: str | None
+        self,
+        stored: StoredTarget | None,
+        policy: Policy,
+        policy_hash: str | None,
+        host: HostPaths,
     ) -> Target | None:
-        """Return what the stored target means, worked out once for each target and policy."""
+        """Return what the stored target means, worked out once for each target and policy.
+
+        And anew when a path that the policy names becomes a symbolic link, or is one no more.
+        """
         if stored is None or stored.document.get("apps") is None:
             return None
         if stored.etag != self._etag:
             self._etag = stored.etag
             self._retries.forget_all()
             self._pulls.fresh.clear()
-        key = (stored.etag, policy_hash)
+        key = (stored.etag, policy_hash, host)
         if self._target is None or self._target[0] != key:
-            target = target_from(read_target(stored.document), self._device, policy)
+            target = target_from(read_target(stored.document), self._device, policy, host)
             self._target = (key, target)
         return self._target[1]
 

@@ -33,6 +33,7 @@ from .usecases.customers import Customers, Registry
 from .usecases.jobs import Jobs
 from .usecases.licensing import Licensing
 from .usecases.outbox import Outbox
+from .usecases.passwords import Passwords
 from .usecases.tenants import Platform, Tenants
 from .usecases.verification import Verification
 from .usecases.visitors import Visitors
@@ -93,7 +94,8 @@ def build(settings: BillingSettings, clock: Clock | None = None) -> Built:
         verification=verification,
         pending_trials=settings.pending_trials,
         random_name=secrets.token_hex,
-        hasher=PasswordHasher(),
+        passwords=Passwords(PasswordHasher(), secrets.token_hex()),
+        seed=seed,
     )
     visitors = Visitors(
         database, accounts, verification, tenants, jobs, attempts, clock, new_token=new_token

@@ -12,6 +12,7 @@ from iotistic_contract.planning.process import (
     StartSupervisor,
     Stop,
     WriteFile,
+    file_diffs,
     plan,
 )
 
@@ -51,6 +52,59 @@ CASES = [
 )
 def test_steps(actual: ActualProcess, desired: Process, steps: tuple[object, ...]) -> None:
     assert plan(actual, desired).steps == steps
+
+
+def shown(path: str, before: str, after: str) -> dict[str, str]:
+    return {"before_header": path, "after_header": path, "before": before, "after": after}
+
+
+SECRETS = "API_TOKEN={}\nDB_PASSWORD={}\nPASSWORD_FILE={}\nURL={}\n"
+DIFFS = [
+    ("as wanted", RUNNING, WANTED, []),
+    (
+        "only a file's text",
+        running(files={**FILES, "/etc/api.env": "PORT=1\n"}),
+        WANTED,
+        [shown("/etc/api.env", "PORT=1\n", "PORT=3002\n")],
+    ),
+    (
+        "a new file",
+        running(files={"/etc/api.env": "PORT=3002\n"}),
+        WANTED,
+        [shown("/etc/api.conf", "", "[program:api]\n")],
+    ),
+    (
+        "a file that goes",
+        running(files={"/etc/api.env": "PORT=3002\n"}),
+        GONE,
+        [shown("/etc/api.env", "PORT=3002\n", "")],
+    ),
+    (
+        "secrets",
+        running(files={"/etc/api.env": SECRETS.format("same", "old", "/a", "pg://u:p@h")}),
+        Process(
+            name="api",
+            files={"/etc/api.env": SECRETS.format("same", "new", "/b", "pg://u:p@h")},
+            configuration="c1",
+        ),
+        [
+            shown(
+                "/etc/api.env",
+                SECRETS.format("(hidden)", "(hidden, another one)", "/a", "(hidden)"),
+                SECRETS.format("(hidden)", "(hidden)", "/b", "(hidden)"),
+            )
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("actual", "desired", "diffs"), [case[1:] for case in DIFFS], ids=[case[0] for case in DIFFS]
+)
+def test_the_diff_of_files(
+    actual: ActualProcess, desired: Process, diffs: list[dict[str, str]]
+) -> None:
+    assert file_diffs(actual, desired) == diffs
 
 
 class MemorySupervisor:

@@ -1,5 +1,6 @@
-"""Bodies as the wire's rules have them: gzip or plain, bounded, strict JSON."""
+"""Bodies as the wire's rules have them: gzip or plain, bounded in size and time, strict JSON."""
 
+import asyncio
 import zlib
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from .errors import Problem
 from .json_text import dump_json
 
 __all__ = [
+    "BODY_SECONDS",
     "MAX_COMPRESSED",
     "MAX_PLAIN",
     "JsonHandler",
@@ -23,6 +25,7 @@ __all__ = [
     "read_query",
 ]
 
+BODY_SECONDS = 60.0
 MAX_COMPRESSED = 1024 * 1024
 MAX_PLAIN = 16 * 1024 * 1024
 Model = TypeVar("Model", bound=BaseModel)
@@ -34,7 +37,10 @@ class ServiceRequest(Request):
     __slots__ = ("_plain",)
 
     async def plain_body(self) -> bytes:
-        """Return the whole body, unpacked; 413 when it is too large, 415 for other encodings."""
+        """Return the whole body, unpacked.
+
+        408 when it takes too long to come, 413 when it is too large, 415 for other encodings.
+        """
         plain: bytes | None = getattr(self, "_plain", None)
         if plain is None:
             plain = self._plain = await self._read_plain()
@@ -62,11 +68,16 @@ class ServiceRequest(Request):
     async def _read_sent(self, limit: int) -> bytes:
         if (self.content_length or 0) > limit:
             raise _too_large(limit)
+        seconds: float = getattr(self.context, "body_seconds", None) or BODY_SECONDS
         sent = bytearray()
-        async for chunk in self.stream:
-            sent += chunk
-            if len(sent) > limit:
-                raise _too_large(limit)
+        try:
+            async with asyncio.timeout(seconds):
+                async for chunk in self.stream:
+                    sent += chunk
+                    if len(sent) > limit:
+                        raise _too_large(limit)
+        except TimeoutError:
+            raise _too_slow(seconds) from None
         return bytes(sent)
 
 
@@ -133,6 +144,12 @@ def is_storable(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return "\0" not in text
+
+
+def _too_slow(seconds: float) -> Problem:
+    # The rest of the body may still come: nothing else can be said on this connection.
+    headers = {"Connection": "close"}
+    return Problem(408, "too_slow", f"the body took over {seconds:g} s to come", headers=headers)
 
 
 def _too_large(limit: int) -> Problem:

@@ -65,7 +65,7 @@ async def holding(
     )
     try:
         yield lease
-    except BaseException:
+    except (asyncio.CancelledError, Exception):  # a block may end its cancellation by any error
         if lease.ended_by is None or _uncancel() > 0:
             raise
         raise lease.ended_by from None

@@ -130,7 +130,7 @@ def _further_statuses(told: Operation) -> set[int]:
     if not told.access.public:
         statuses |= {401, 403}
     if told.request is not None:
-        statuses |= {400, 413, 415, 422}
+        statuses |= {400, 408, 413, 415, 422}
     if told.query is not None:
         statuses.add(422)
     return statuses

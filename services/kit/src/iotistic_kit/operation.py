@@ -29,6 +29,7 @@ class Operation:
     request_type: str = "application/json"
     response_type: str = "application/json"
     max_body: int | None = None
+    body_seconds: float | None = None
     name: str = ""
     tag: str = ""
 
@@ -43,7 +44,8 @@ def operation(
 
     ``request``, ``query`` and ``response`` are pydantic models or dataclasses of the contract,
     ``status`` is that of success, ``problems`` are DomainErrors or statuses that it may answer,
-    ``max_body`` is the most bytes of a plain body (16 MiB unless told).
+    ``max_body`` is the most bytes of a plain body (16 MiB unless told),
+    ``body_seconds`` the longest that the whole of it may take to come (60 s unless told).
     """
     told = Operation(summary=summary, access=access, **facts)
 

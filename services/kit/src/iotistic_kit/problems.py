@@ -26,6 +26,7 @@ CODES: Mapping[int, str] = {
     404: "not_found",
     402: "payment_required",
     405: "method_not_allowed",
+    408: "too_slow",
     409: "conflict",
     412: "precondition_failed",
     413: "too_large",

@@ -24,7 +24,7 @@ def write_atomic(path: Path, content: bytes, mode: int = 0o644) -> None:
             os.fchmod(stream.fileno(), mode)
             os.fsync(stream.fileno())
         beside.replace(path)
-    except BaseException:
+    except BaseException:  # an interrupt, too, leaves no half-written key behind
         beside.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)

@@ -38,7 +38,11 @@ class Signer:
     crl: Crl | None = None
 
     def renew_crl(self) -> Crl:
-        """Sign the list anew, into the CA's folder and the broker's file."""
+        """Sign the list anew, into the CA's folder and the broker's file.
+
+        A list that couldn't be written isn't held: the next call, or the next minute, tries again.
+        """
+        self.crl = None
         self.crl = self.authority.write_crl(self.copy)
         return self.crl
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from iotistic_tenant_api.storage.reports import STREAMS_KEPT
 from iotistic_tenant_api.testing import MemoryDevice
 
 pytestmark = pytest.mark.real
@@ -144,3 +145,15 @@ async def test_unknown_words_of_a_newer_device_are_kept(api: Any) -> None:
     device = await api.registered()
     assert await send(api, device, report(status="levitating", schema=7)) == 204
     assert (await current(api, device))["status"] == "levitating"
+
+
+async def test_a_lane_keeps_the_marks_of_its_newest_streams(api: Any) -> None:
+    device = await api.registered()
+    count = STREAMS_KEPT + 4
+    for number in range(count):
+        assert await send(api, device, report(stream=f"s{number}", sequence=5)) == 204
+    kept = await api.rows("SELECT stream FROM device_marks ORDER BY seen")
+    assert kept == [(f"s{number}",) for number in range(4, count)]
+    assert await send(api, device, report(stream="s4", sequence=6, status="failed")) == 204
+    told = await current(api, device)
+    assert (told["stream"], told["status"]) == (f"s{count - 1}", "applied")

@@ -108,27 +108,27 @@ def test_the_form_of_a_key(text: str, parts: Any) -> None:
 
 
 OLD, CURRENT = (
-    Mark(stream="old", epoch=3, sequence=9, seen=1),
-    Mark(stream="now", epoch=3, sequence=5, seen=2),
+    Mark(epoch=3, sequence=9, latest=False),
+    Mark(epoch=3, sequence=5, latest=True),
 )
 
 
 @pytest.mark.parametrize(
-    ("stream", "epoch", "sequence", "placement"),
+    ("mark", "epoch", "sequence", "placement"),
     [
-        ("new", 1, 1, Placement.COMPLETE),
-        ("now", 3, 6, Placement.SECTIONS),
-        ("now", 4, 1, Placement.COMPLETE),
-        ("now", 3, 5, Placement.REPEAT),
-        ("now", 2, 99, Placement.REPEAT),
-        ("old", 3, 10, Placement.HISTORY),
-        ("old", 3, 9, Placement.REPEAT),
+        (None, 1, 1, Placement.COMPLETE),
+        (CURRENT, 3, 6, Placement.SECTIONS),
+        (CURRENT, 4, 1, Placement.COMPLETE),
+        (CURRENT, 3, 5, Placement.REPEAT),
+        (CURRENT, 2, 99, Placement.REPEAT),
+        (OLD, 3, 10, Placement.HISTORY),
+        (OLD, 3, 9, Placement.REPEAT),
     ],
 )
 def test_where_a_report_belongs(
-    stream: str, epoch: int, sequence: int, placement: Placement
+    mark: Mark | None, epoch: int, sequence: int, placement: Placement
 ) -> None:
-    assert place([OLD, CURRENT], stream, epoch, sequence) is placement
+    assert place(mark, epoch, sequence) is placement
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 5)), max_size=30))
@@ -136,10 +136,9 @@ def test_each_message_counts_once(messages: list[tuple[int, int]]) -> None:
     mark: Mark | None = None
     counted = []
     for pair in messages:
-        marks = [] if mark is None else [mark]
-        if place(marks, "s", *pair) is not Placement.REPEAT:
+        if place(mark, *pair) is not Placement.REPEAT:
             counted.append(pair)
-            mark = Mark(stream="s", epoch=pair[0], sequence=pair[1], seen=1)
+            mark = Mark(epoch=pair[0], sequence=pair[1], latest=True)
     assert counted == sorted(set(counted))
 
 

@@ -1,12 +1,34 @@
 """Facts about the machine that the agent runs on."""
 
+import os.path
 import platform
 import socket
+from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["local_ip", "mac_address", "os_version"]
+from iotistic_agent.settings import Settings
+from iotistic_contract.planning.container_target import HostPaths
+
+__all__ = ["host_paths", "links_among", "local_ip", "mac_address", "os_version"]
 
 _NOWHERE = "00:00:00:00:00:00"
+
+
+def host_paths(settings: Settings) -> HostPaths:
+    """Return the engine's socket and what is the agent's own, as told and as they really are."""
+    return HostPaths(
+        engine_sockets=_both(settings.engine_socket),
+        own=(*_both(settings.state_dir), *_both(settings.policy_file)),
+    )
+
+
+def links_among(paths: Iterable[str]) -> frozenset[str]:
+    """Return those of ``paths`` that lead through a symbolic link."""
+    return frozenset(path for path in paths if os.path.realpath(path) != os.path.normpath(path))
+
+
+def _both(path: Path) -> tuple[str, str]:
+    return os.path.normpath(path.absolute()), os.path.realpath(path)
 
 
 def os_version() -> str | None:

@@ -14,6 +14,7 @@ from iotistic_agent.faults import StoreFault
 from iotistic_agent.registration import Registration
 from iotistic_contract.codec import decode, encode, format_time
 from iotistic_contract.provisioning import MqttAccess
+from iotistic_pki.files import sync_folder
 
 __all__ = ["MAX_SET_ASIDE", "Store", "StoredTarget"]
 
@@ -49,10 +50,7 @@ class Store:
             path.chmod(_MODE)
             connection = _opened(path)
             if connection is None:
-                for suffix in ("", "-wal", "-shm"):
-                    part = path.with_name(path.name + suffix)
-                    if part.exists():
-                        part.replace(path.with_name(f"{path.name}{suffix}.damaged"))
+                _set_aside(path)
                 path.touch(mode=_MODE)
                 connection = _opened(path)
         except (OSError, sqlite3.Error) as exc:
@@ -228,10 +226,23 @@ class Store:
         self._database.execute("BEGIN IMMEDIATE")
         try:
             yield self._database
-        except BaseException:
-            self._database.execute("ROLLBACK")
+            self._database.execute("COMMIT")
+        except BaseException:  # an interrupt, too: or the transaction would stay open
+            if self._database.in_transaction:  # SQLite has ended it itself after a failed write
+                self._database.execute("ROLLBACK")
             raise
-        self._database.execute("COMMIT")
+
+
+def _set_aside(path: Path) -> None:
+    """Rename a damaged database, the main file last and for good.
+
+    Cut short anywhere, the main file is still found damaged, and no new one meets the old's log.
+    """
+    for suffix in ("-wal", "-shm", ""):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.replace(path.with_name(f"{path.name}{suffix}.damaged"))
+    sync_folder(path.parent)
 
 
 def _opened(path: Path) -> sqlite3.Connection | None:

@@ -71,7 +71,7 @@ class GuardedRun:
                 pass_fds=[reading],
                 limit=_LONGEST_LINE,
             )
-        except BaseException:
+        except BaseException:  # cancelled, too: nobody else knows this end of the pipe
             os.close(writing)
             raise
         finally:

@@ -2,22 +2,21 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 
 from ..codec import check_fields
 from ..target_state import ServiceConfig
+from .host_paths import HostPaths, bind_objections
 
 __all__ = ["DENY_ALL", "Policy", "objections"]
 
 LOCAL_LOG_DRIVERS = frozenset({"json-file", "local", "journald", "none"})
-_ENGINE_SOCKETS = ("docker.sock", "containerd.sock", "podman.sock")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """The file ``/etc/iotistic/policy.json``: what is allowed beyond the default.
 
-    ``bind_mounts`` are folders of the host that may be mounted, with what is below them;
+    ``bind_mounts`` are folders of the host that may be mounted, each alone, not what is below it;
     ``devices`` and ``cap_add`` name single devices and capabilities, ``log_drivers`` those that
     send output elsewhere.
     """
@@ -41,7 +40,7 @@ class Policy:
 DENY_ALL = Policy()
 
 
-def objections(config: ServiceConfig, policy: Policy) -> Iterator[str]:
+def objections(config: ServiceConfig, policy: Policy, host: HostPaths) -> Iterator[str]:
     """Yield what ``config`` asks for and ``policy`` denies, in words for people."""
     if config.privileged and not policy.privileged:
         yield "privileged"
@@ -56,21 +55,13 @@ def objections(config: ServiceConfig, policy: Policy) -> Iterator[str]:
     allowed = {_capability(name) for name in policy.cap_add}
     yield from (f"capAdd {name}" for name in config.cap_add if _capability(name) not in allowed)
     for volume in config.volumes:
-        if volume.is_bind and not _may_bind(PurePosixPath(volume.source), policy):
-            yield f"bind mount of {volume.source}"
+        if volume.is_bind:
+            yield from bind_objections(
+                volume.source, policy.bind_mounts, host, engine_socket=policy.engine_socket
+            )
     driver = config.logging.driver if config.logging else "local"
     if driver not in LOCAL_LOG_DRIVERS and driver not in policy.log_drivers:
         yield f"log driver {driver}"
-
-
-def _may_bind(source: PurePosixPath, policy: Policy) -> bool:
-    """Allow by folder; one that could hold the engine's socket counts as that socket."""
-    if source.name in _ENGINE_SOCKETS or source in _SOCKET_FOLDERS:
-        return policy.engine_socket
-    return any(source.is_relative_to(allowed) for allowed in policy.bind_mounts)
-
-
-_SOCKET_FOLDERS = frozenset(map(PurePosixPath, ("/", "/var", "/run", "/var/run")))
 
 
 def _capability(name: str) -> str:

@@ -18,10 +18,15 @@ __all__ = [
     "StartSupervisor",
     "Stop",
     "WriteFile",
+    "file_diffs",
     "plan",
 ]
 
 ALIVE = frozenset({"RUNNING", "STARTING"})
+HIDDEN = "(hidden)"
+HIDDEN_BEFORE = "(hidden, another one)"
+SECRET_WORDS = ("SECRET", "PASSWORD", "PASSPHRASE", "TOKEN", "KEY", "CREDENTIAL", "DSN")
+PLACES = ("_FILE", "_DIR", "_PATH", "_SOCKET")  # where a secret lies is none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +99,44 @@ def plan(actual: ActualProcess, desired: Process) -> Plan:
     """Files first, then the supervisor, then the process itself."""
     steps = _present(actual, desired) if desired.present else _absent(actual, desired)
     return Plan(before=_before(actual, desired), after=_after(actual, desired), steps=tuple(steps))
+
+
+def file_diffs(actual: ActualProcess, desired: Process) -> list[dict[str, str]]:
+    """Return Ansible's diff of each file whose text changes, with secrets' values hidden.
+
+    A secret is the value of a variable (a line ``NAME=value``) whose name says so and doesn't end
+    as a path's does, or an address with a user in it; of one that changes, that it does is shown.
+    """
+    diffs = []
+    for path, text in desired.files.items():
+        before, after = actual.files.get(path, ""), text if desired.present else ""
+        if before != after:
+            diffs.append(_file_diff(path, before, after))
+    return diffs
+
+
+def _file_diff(path: str, before: str, after: str) -> dict[str, str]:
+    kept = set(after.splitlines())
+    return {
+        "before_header": path,
+        "after_header": path,
+        "before": "".join(
+            _shown(line, HIDDEN if line in kept else HIDDEN_BEFORE) for line in before.splitlines()
+        ),
+        "after": "".join(_shown(line, HIDDEN) for line in after.splitlines()),
+    }
+
+
+def _shown(line: str, mask: str) -> str:
+    name, equals, value = line.partition("=")
+    return f"{name}={mask}\n" if equals and _is_secret(name, value) else f"{line}\n"
+
+
+def _is_secret(name: str, value: str) -> bool:
+    words = name.strip().upper()
+    if "://" in value and "@" in value:  # an address with a password in it
+        return True
+    return any(word in words for word in SECRET_WORDS) and not words.endswith(PLACES)
 
 
 def _present(actual: ActualProcess, desired: Process) -> list[Step]:

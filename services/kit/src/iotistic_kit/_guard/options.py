@@ -1,5 +1,6 @@
 """What iotistic-guard is told."""
 
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ usage: iotistic-guard [options] -- COMMAND [ARGUMENT ...]
   --beat-fd N          end everything when nothing comes over this pipe ...
   --beat-timeout S     ... for so many seconds (40)
   --grace S            seconds between SIGTERM and SIGKILL (10)
+  --stop-signal NAME   what the command gets for SIGTERM or SIGINT, such as INT (the same signal)
   --parent PID         do nothing when this process is already gone
   --mark TEXT          first end what a killed guard of the same mark has left running
   --spare NAME         leave alone what has the variable NAME in its environment"""
@@ -32,6 +34,7 @@ class Options(NamedTuple):
     beat_fd: int | None = None
     beat_timeout: float = 40.0
     grace: float = 10.0
+    stop_signal: signal.Signals | None = None
     parent: int | None = None
     mark: str | None = None
     spare: str | None = None
@@ -82,7 +85,7 @@ def _read(options: Options, name: str, value: str) -> Options:
     try:
         return options._replace(**{field: _READERS[name](value)})
     except ValueError:
-        raise UsageError(f"{name} {value}: not a number that it takes") from None
+        raise UsageError(f"{name} {value}: nothing that it takes") from None
 
 
 def _positive(text: str) -> float:
@@ -92,6 +95,13 @@ def _positive(text: str) -> float:
     return number
 
 
+def _stop_signal(text: str) -> signal.Signals:
+    if text not in _STOP_SIGNALS:
+        raise ValueError(text)
+    return signal.Signals[f"SIG{text}"]
+
+
+_STOP_SIGNALS = frozenset({"TERM", "INT", "QUIT"})
 _READERS: Mapping[str, Callable[[str], Any]] = {
     "--lock": str,
     "--env-file": str,
@@ -99,6 +109,7 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "--beat-fd": int,
     "--beat-timeout": _positive,
     "--grace": _positive,
+    "--stop-signal": _stop_signal,
     "--parent": int,
     "--mark": str,
     "--spare": str,

@@ -97,6 +97,7 @@ class _Watch:
 
     def __init__(self, options: Options, parent: int, child: int, beat: Beat) -> None:
         self._grace, self._spare = options.grace, options.spare
+        self._stop_signal = options.stop_signal
         self._parent, self._child, self._beat = parent, child, beat
         self._code: int | None = None
         self._kill_at = float("inf")
@@ -162,10 +163,14 @@ class _Watch:
         if number == signal.SIGCHLD or os.getppid() != self._parent:
             return
         if not (number == signal.SIGINT and _from_terminal()):
-            self._forward(number)
+            self._forward(self._meant(number))
         if number in _STOPPING:
             again = self._kill_at != float("inf")
             self._kill_at = 0.0 if again else boot_seconds() + self._grace
+
+    def _meant(self, number: int) -> int:
+        """Return the signal that says to the command what ``number`` said to the guard."""
+        return self._stop_signal if self._stop_signal and number in _STOPPING else number
 
     def _forward(self, number: int) -> None:
         if self._code is None:

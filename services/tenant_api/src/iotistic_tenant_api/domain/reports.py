@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 __all__ = ["Mark", "Placement", "is_online", "merge", "place"]
 
@@ -18,12 +18,11 @@ MISSED_REPORTS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """The highest (epoch, sequence) of a stream; `seen` orders streams by first sight."""
+    """The highest (epoch, sequence) of a stream; `latest`: no stream was first seen after it."""
 
-    stream: str
     epoch: int
     sequence: int
-    seen: int
+    latest: bool
 
 
 class Placement(StrEnum):
@@ -35,14 +34,13 @@ class Placement(StrEnum):
     HISTORY = "history"
 
 
-def place(marks: Sequence[Mark], stream: str, epoch: int, sequence: int) -> Placement:
-    """Decide by a lane's marks: the stream seen first latest is current; pairs are ordered."""
-    mark = next((mark for mark in marks if mark.stream == stream), None)
+def place(mark: Mark | None, epoch: int, sequence: int) -> Placement:
+    """Decide by the stream's mark: the stream seen first latest is current; pairs are ordered."""
     if mark is None:
         return Placement.COMPLETE
     if (epoch, sequence) <= (mark.epoch, mark.sequence):
         return Placement.REPEAT
-    if mark.seen != max(mark.seen for mark in marks):
+    if not mark.latest:
         return Placement.HISTORY
     return Placement.COMPLETE if epoch > mark.epoch else Placement.SECTIONS
 

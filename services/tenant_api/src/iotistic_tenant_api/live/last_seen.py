@@ -36,6 +36,6 @@ class LastSeen:
         try:
             async with self.database.transaction() as connection:
                 await PostgresDevices(connection).saw(times)
-        except BaseException:
+        except BaseException:  # cancelled, too: what was taken isn't stored
             self._times = times | self._times
             raise

@@ -54,7 +54,10 @@ class SigningKey:
 
 
 class PostgresRegistrations:
-    """All earlier registrations live until the newest one's API key is used."""
+    """All earlier registrations live until the newest one's API key is used.
+
+    What changes a device's registrations, keys or certificates locks the device before it reads.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -90,8 +93,20 @@ class PostgresRegistrations:
             (new.key_id, new.device_uuid, new.id, new.key_hash, new.at),
         )
 
+    async def lock(self, uuid: str) -> None:
+        """Keep everything of a device that is here as it is until the transaction ends."""
+        await self._connection.execute(
+            "SELECT FROM devices WHERE uuid = %s FOR NO KEY UPDATE", (uuid,)
+        )
+
     async def key(self, key_id: str, *, lock: bool = False) -> DeviceKey | None:
-        """Return a living API key with its registration."""
+        """Return a living API key with its registration; `lock` locks the device before."""
+        if lock:
+            await self._connection.execute(
+                """SELECT FROM devices d JOIN device_api_keys k ON k.device_uuid = d.uuid
+                   WHERE k.id = %s FOR NO KEY UPDATE OF d""",
+                (key_id,),
+            )
         statement = """
             SELECT k.id, k.device_uuid::text AS device_uuid, k.registration::text AS registration,
                    k.current_hash, k.pending_hash, k.previous_hash, k.previous_until,
@@ -103,8 +118,6 @@ class PostgresRegistrations:
             JOIN devices d ON d.uuid = k.device_uuid
             WHERE k.id = %s AND k.revoked_at IS NULL AND r.ended_at IS NULL
               AND d.deleted_at IS NULL"""
-        if lock:
-            statement += " FOR NO KEY UPDATE OF k"
         async with self._connection.cursor(row_factory=class_row(DeviceKey)) as cursor:
             await cursor.execute(statement, (key_id,))
             return await cursor.fetchone()
@@ -119,7 +132,10 @@ class PostgresRegistrations:
         await self.end(uuid, at, reason="superseded", but=registration)
 
     async def end(self, uuid: str, at: datetime, *, reason: str, but: str | None = None) -> None:
-        """End the registrations (all, or all `but` one) with their keys and certificates."""
+        """End the registrations (all, or all `but` one) with their keys and certificates.
+
+        The caller holds the device's lock: what is being added to them is there, or is refused.
+        """
         arguments = {"uuid": uuid, "at": at, "but": but, "reason": reason}
         for statement in (
             """UPDATE device_registrations SET ended_at = %(at)s

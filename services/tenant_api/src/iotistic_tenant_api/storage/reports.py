@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from iotistic_tenant_api.domain.errors import Refused
 from iotistic_tenant_api.domain.reports import Mark
+from iotistic_tenant_api.storage.registrations import PostgresRegistrations
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +17,10 @@ if TYPE_CHECKING:
 
     from iotistic_tenant_api.storage.connection import Connection
 
-__all__ = ["PostgresReports"]
+__all__ = ["STREAMS_KEPT", "PostgresReports"]
+
+# A stream is an outbox file: a device makes a new one when it has lost the old one.
+STREAMS_KEPT = 16
 
 
 class PostgresReports:
@@ -24,29 +29,59 @@ class PostgresReports:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def marks(self, uuid: str, registration: str, lane: str) -> list[Mark]:
-        """Return a lane's marks, and keep other reports of this device waiting."""
-        await self._connection.execute(
-            "SELECT FROM devices WHERE uuid = %s FOR NO KEY UPDATE", (uuid,)
+    async def mark(self, uuid: str, registration: str, lane: str, stream: str) -> Mark | None:
+        """Return a stream's mark, and keep other reports of this device waiting.
+
+        None for a new stream; Refused 401 when the registration has ended or the device is gone.
+        """
+        await PostgresRegistrations(self._connection).lock(uuid)
+        cursor = await self._connection.execute(
+            """SELECT m.epoch, m.sequence,
+                      m.seen = (SELECT max(seen) FROM device_marks
+                                WHERE device_uuid = d.uuid AND registration = r.id
+                                  AND lane = %(lane)s)
+               FROM devices d
+               JOIN device_registrations r ON r.device_uuid = d.uuid
+               LEFT JOIN device_marks m ON m.device_uuid = d.uuid AND m.registration = r.id
+                    AND m.lane = %(lane)s AND m.stream = %(stream)s
+               WHERE d.uuid = %(uuid)s AND d.deleted_at IS NULL
+                 AND r.id = %(registration)s AND r.ended_at IS NULL""",
+            {"uuid": uuid, "registration": registration, "lane": lane, "stream": stream},
         )
-        async with self._connection.cursor(row_factory=class_row(Mark)) as cursor:
-            await cursor.execute(
-                """SELECT stream, epoch, sequence, seen FROM device_marks
-                   WHERE device_uuid = %s AND registration = %s AND lane = %s""",
-                (uuid, registration, lane),
-            )
-            return await cursor.fetchall()
+        row = await cursor.fetchone()
+        if row is None:
+            raise Refused(401, "unauthorized", "this registration has ended")
+        epoch, sequence, latest = row
+        return None if epoch is None else Mark(epoch=epoch, sequence=sequence, latest=latest)
 
     async def raise_mark(
         self, uuid: str, registration: str, lane: str, stream: str, place: tuple[int, int]
     ) -> None:
-        """Set a stream's mark to `place` = (epoch, sequence)."""
+        """Set the mark of a known stream to `place` = (epoch, sequence)."""
+        await self._connection.execute(
+            """UPDATE device_marks SET epoch = %s, sequence = %s
+               WHERE device_uuid = %s AND registration = %s AND lane = %s AND stream = %s""",
+            (*place, uuid, registration, lane, stream),
+        )
+
+    async def add_mark(
+        self, uuid: str, registration: str, lane: str, stream: str, place: tuple[int, int]
+    ) -> None:
+        """Set the first mark of a new stream, and forget the oldest streams of its lane."""
         await self._connection.execute(
             """INSERT INTO device_marks (device_uuid, registration, lane, stream, epoch, sequence)
-               VALUES (%s, %s, %s, %s, %s, %s)
-               ON CONFLICT (device_uuid, registration, lane, stream)
-               DO UPDATE SET epoch = excluded.epoch, sequence = excluded.sequence""",
+               VALUES (%s, %s, %s, %s, %s, %s)""",
             (uuid, registration, lane, stream, *place),
+        )
+        await self._connection.execute(
+            """DELETE FROM device_marks
+               WHERE device_uuid = %(uuid)s AND registration = %(registration)s
+                 AND lane = %(lane)s
+                 AND seen <= (SELECT seen FROM device_marks
+                              WHERE device_uuid = %(uuid)s AND registration = %(registration)s
+                                AND lane = %(lane)s
+                              ORDER BY seen DESC OFFSET %(kept)s LIMIT 1)""",
+            {"uuid": uuid, "registration": registration, "lane": lane, "kept": STREAMS_KEPT},
         )
 
     async def count_repeat(self, uuid: str, registration: str, lane: str, stream: str) -> None:

@@ -50,6 +50,7 @@ class DeviceDesk:
         now = self._clock.now()
         async with self._database.transaction() as connection:
             devices = PostgresDevices(connection)
+            await devices.lock(device["uuid"])
             if not await devices.describe(device, now):
                 raise Refused(409, "conflict", "a device of this uuid exists", pointer="/uuid")
             await PostgresAudit(connection).record(

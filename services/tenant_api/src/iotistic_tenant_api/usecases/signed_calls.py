@@ -48,9 +48,7 @@ class RotateKey:
         _check_signature(key.public_key, request.signature, message)
         async with self._database.transaction() as connection:
             registrations = PostgresRegistrations(connection)
-            current = await registrations.key(key.id, lock=True)
-            if current is None:
-                raise Refused(401, "unauthorized", "the device API key is not valid")
+            current = await _alive(registrations, key)
             decided = rotation(current, new_hash)
             if decided is Rotation.REFUSED:
                 raise Refused(409, "key_hash_used", "this secret was used before; make another")
@@ -68,18 +66,22 @@ class RenewCertificate:
         self._clock = clock
 
     async def __call__(self, key: DeviceKey, request: CertificatesRequest) -> str:
-        """Return the new leaf in PEM; the older one lives until its end."""
+        """Return the new leaf in PEM; the older one lives until its end.
+
+        401 when the registration ended while the request came. An end that comes now waits, and
+        finds the new certificate among those it revokes.
+        """
         requested_key(request.certificate_request)
         der = request_der(request.certificate_request)
         message = certificates_signed_bytes(key.device_uuid, key.registration, der)
         _check_signature(key.public_key, request.signature, message)
-        issued = await self._certificates.issue(
-            request.certificate_request, key.device_uuid, key.registration
-        )
         async with self._database.transaction() as connection:
-            await PostgresRegistrations(connection).add_certificate(
-                issued.record, self._clock.now()
+            registrations = PostgresRegistrations(connection)
+            await _alive(registrations, key)
+            issued = await self._certificates.issue(
+                request.certificate_request, key.device_uuid, key.registration
             )
+            await registrations.add_certificate(issued.record, self._clock.now())
         return issued.pem
 
 
@@ -95,6 +97,7 @@ class ReleaseDevice:
         now = self._clock.now()
         async with self._database.transaction() as connection:
             registrations = PostgresRegistrations(connection)
+            await registrations.lock(uuid)
             signing = await registrations.newest_signing_key(uuid)
             if signing is None:
                 raise Refused(401, "unauthorized", "no such registered device")
@@ -109,6 +112,14 @@ class ReleaseDevice:
                 "device_released", uuid, actor=f"device:{uuid}", at=now
             )
             await announce(connection, DEVICE_CHANGED, [uuid])
+
+
+async def _alive(registrations: PostgresRegistrations, key: DeviceKey) -> DeviceKey:
+    """Return the key as it is now, its device locked: it was read before the body came."""
+    current = await registrations.key(key.id, lock=True)
+    if current is None:
+        raise Refused(401, "unauthorized", "the device API key is not valid")
+    return current
 
 
 def _check_signature(public_key: bytes, signature: str, message: bytes) -> None:

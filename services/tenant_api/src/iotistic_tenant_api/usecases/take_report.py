@@ -27,17 +27,21 @@ class TakeReport:
         self._clock = clock
 
     async def __call__(self, key: DeviceKey, report: Mapping[str, Any]) -> Placement:
-        """Return where the report went; `report` is the decoded document as it came."""
+        """Return where the report went; `report` is the decoded document as it came.
+
+        401 when the registration ended while the report came.
+        """
         uuid, registration = key.device_uuid, key.registration
         stream, epoch, sequence = (report[name] for name in ("stream", "epoch", "sequence"))
         async with self._database.transaction() as connection:
             reports = PostgresReports(connection)
-            marks = await reports.marks(uuid, registration, LANE)
-            placement = place(marks, stream, epoch, sequence)
+            mark = await reports.mark(uuid, registration, LANE, stream)
+            placement = place(mark, epoch, sequence)
             if placement is Placement.REPEAT:
                 await reports.count_repeat(uuid, registration, LANE, stream)
                 return placement
-            await reports.raise_mark(uuid, registration, LANE, stream, (epoch, sequence))
+            set_mark = reports.add_mark if mark is None else reports.raise_mark
+            await set_mark(uuid, registration, LANE, stream, (epoch, sequence))
             if placement is not Placement.HISTORY:
                 held = await reports.current(uuid)
                 before = None if held is None else held["report"]

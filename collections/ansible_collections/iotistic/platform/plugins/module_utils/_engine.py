@@ -34,16 +34,24 @@ class Engine:
         self._path = path
 
     def objects(self, site_id: str) -> tuple[EngineObject, ...]:
-        """Return what bears the site's label; nothing when no engine listens there."""
-        if not Path(self._path).is_socket():
-            return ()
+        """Return what bears the site's label; nothing when no engine listens there.
+
+        An engine that we may not ask is an EngineError: it may hold something of the site.
+        """
         chosen = {"filters": json.dumps({"label": [f"{LABEL}={site_id}"]})}
         try:
+            if not Path(self._path).is_socket():
+                return ()
             containers = self._get("/containers/json", {"all": "1", **chosen})
             networks = self._get("/networks", chosen)
             volumes = self._get("/volumes", chosen)["Volumes"] or []
-        except ConnectionRefusedError:
+        except (ConnectionRefusedError, FileNotFoundError):  # none listens, or it went just now
             return ()
+        except PermissionError:
+            raise EngineError(
+                f"the engine at {self._path} lets this user ask nothing, so what the site has in "
+                "it isn't known. Join the group docker (and sign in again), or run this as root"
+            ) from None
         return (
             *(self._object("container", each["Id"], each["Names"][0]) for each in containers),
             *(self._object("network", each["Id"], each["Name"]) for each in networks),

@@ -10,18 +10,21 @@ import fcntl
 import hashlib
 import os
 import shlex
+import signal
 import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import _supervisor
+from . import _processes, _run_folder, _supervisor
 from ._contract.planning import process as planning
 
 BAD_NAME = 10
 NOT_RUNNING = 70
 CONFIGURATION = "IOTISTIC_CONFIGURATION"
+GRACE = 20  # seconds that a program has to end in, told by its guard
+PATIENCE = GRACE + 5  # what the supervisor waits for the guard
 CODE = frozenset({".py", ".sql", ".html", ".css", ".json"})
 
 
@@ -79,6 +82,7 @@ class Wanted:
     port: int | None = None
     path: str | None = None
     timeout: int = 60
+    stop_signal: str = "TERM"
 
     def process(self, site):
         """Return the planner's value, with the files and the hash that this comes to."""
@@ -109,7 +113,8 @@ class Wanted:
 
     def _section(self, site, environment):
         guarded = [site.guard, "--env-file", str(environment), "--site", site.id]
-        guarded += ["--mark", f"{site.id}/{self.name}", "--"]
+        guarded += ["--mark", f"{site.id}/{self.name}"]
+        guarded += ["--stop-signal", self.stop_signal, "--grace", str(GRACE), "--"]
         if self.user:  # the guard stays who it is: it reads the environment file
             owner = f"--reuid={self.user} --regid={self.user} --init-groups --pdeathsig=KILL"
             guarded += ["setpriv", *owner.split(), "--"]
@@ -118,7 +123,7 @@ class Wanted:
             f"[program:{self.name}]\ncommand={command}\n"
             f"directory={self.directory or site.state}\n"
             "autostart=true\nautorestart=true\nstartsecs=1\nstartretries=20\n"
-            "stopsignal=TERM\nstopwaitsecs=25\nredirect_stderr=true\n"
+            f"stopsignal=TERM\nstopwaitsecs={PATIENCE}\nredirect_stderr=true\n"
             f"stdout_logfile={site.state}/log/{self.name}.log\n"
             "stdout_logfile_maxbytes=5MB\nstdout_logfile_backups=2\n"
         )
@@ -152,9 +157,11 @@ class Supervisor:
     @contextlib.contextmanager
     def alone(self):
         """Hold the site's supervisor for reading and changing it: one task at a time."""
-        self._site.run.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _run_folder.claim(self._site.run)
         with (self._site.run / "supervisor.lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            if not self._answers():
+                self._end_silent()
             yield
 
     def apply(self, step):
@@ -204,6 +211,13 @@ class Supervisor:
             self._ask("stopProcessGroup", name)
         with contextlib.suppress(_supervisor.Fault):
             self._ask("removeProcessGroup", name)
+
+    def _end_silent(self):
+        """End a supervisor whose socket was lost: it would start again what another one runs."""
+        held = tuple(filter(_processes.is_supervisor, _processes.site_processes(self._site.id)))
+        for process in held:
+            os.kill(process.pid, signal.SIGTERM)
+        _processes.end(_processes.wait_gone(held, PATIENCE + 5))
 
     def _start(self):
         site = self._site

@@ -29,6 +29,7 @@ from ._contract.planning.site import (
     Unmount,
 )
 from ._engine import Engine
+from ._run_folder import owned_by_us
 
 __all__ = ["Place", "Site", "place_from"]
 
@@ -59,16 +60,22 @@ class Place:
             if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
                 raise ContractError(option, f"{folder} isn't a folder; it is left alone")
         self._check_marker()
+        self._check_owner()
 
     def _check_marker(self) -> None:
         marker = self.path / MARKER
         if marker.exists():
-            if _marked_id(marker) != self.id:
+            if _marker(marker).get("id") != self.id:
                 raise ContractError("/id", f"{self.path} is another site: see {marker}")
         elif self.path.exists() and _holds_files(self.path):
             raise ContractError(
                 "/path", f"{self.path} isn't a site (it has no {MARKER}); it is left alone"
             )
+
+    def _check_owner(self) -> None:
+        for option, path in (("/path", self.path / MARKER), ("/run", self.run)):
+            if not owned_by_us(path):
+                raise ContractError(option, f"{path} belongs to another user; it is left alone")
 
     @property
     def supervisor(self) -> str:
@@ -77,8 +84,14 @@ class Place:
 
 
 def place_from(params: dict[str, Any]) -> Place:
-    """Return the place that a task names; refuses what isn't the site's."""
-    path, run = Path(params["path"]), Path(params["run"])
+    """Return the place that a task names; refuses what isn't the site's.
+
+    Where the sockets are is what the site wrote down when it was made; else what the task says.
+    """
+    path = Path(params["path"])
+    marker = _marker(path / MARKER)
+    recorded = marker.get("run") if marker.get("id") == params["id"] else None
+    run = Path(recorded if isinstance(recorded, str) else params["run"])
     return Place(
         id=params["id"],
         path=path,
@@ -155,12 +168,13 @@ class Site:
             _processes.end(processes)
 
 
-def _marked_id(marker: Path) -> object:
+def _marker(path: Path) -> dict[str, object]:
+    """Return what a site says of itself; nothing when it says nothing that can be read."""
     try:
-        document = json.loads(marker.read_text("utf-8"))
+        document = json.loads(path.read_text("utf-8"))
     except (ValueError, OSError):
-        return None
-    return document.get("id") if isinstance(document, dict) else None
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def _holds_files(folder: Path) -> bool:

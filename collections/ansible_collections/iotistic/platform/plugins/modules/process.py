@@ -55,6 +55,11 @@ options:
   socket:
     description: The unix socket that it listens on. The task ends when the socket answers.
     type: path
+  stop_signal:
+    description: The signal that it ends by, without losing anything. PostgreSQL wants V(INT).
+    type: str
+    choices: [TERM, INT, QUIT]
+    default: TERM
   timeout:
     description: Seconds that it may take to answer.
     type: int
@@ -80,7 +85,9 @@ attributes:
     description: Predicts what a run would do, and changes nothing.
     support: full
   diff_mode:
-    description: Shows state and configuration hash before and after.
+    description:
+      - Shows state and configuration hash, and the text of each file that changes.
+      - Values of variables whose names call them a secret are hidden.
     support: full
 requirements:
   - supervisor (the program)
@@ -126,7 +133,7 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils import process as adapter
-from ..module_utils._contract.planning.process import plan
+from ..module_utils._contract.planning.process import file_diffs, plan
 
 OPTIONS = {
     "name": {"type": "str", "required": True},
@@ -139,6 +146,7 @@ OPTIONS = {
     "host": {"type": "str"},
     "port": {"type": "int"},
     "socket": {"type": "path"},
+    "stop_signal": {"type": "str", "choices": ["TERM", "INT", "QUIT"], "default": "TERM"},
     "timeout": {"type": "int", "default": 60},
     "site_id": {"type": "str", "required": True},
     "site_state": {"type": "path", "required": True},
@@ -161,6 +169,7 @@ def wanted_from(params):
         port=params["port"],
         path=params["socket"],
         timeout=params["timeout"],
+        stop_signal=params["stop_signal"],
     )
 
 
@@ -189,10 +198,12 @@ def main():
     try:
         process = wanted.process(site)
         if module.check_mode:
-            planned = plan(supervisor.read(process), process)
+            actual = supervisor.read(process)
+            planned = plan(actual, process)
         else:
             with supervisor.alone():
-                planned = plan(supervisor.read(process), process)
+                actual = supervisor.read(process)
+                planned = plan(actual, process)
                 if planned.changed and wanted.present:
                     adapter.await_free(wanted, supervisor)
                 planned.apply(supervisor)
@@ -200,7 +211,8 @@ def main():
                 adapter.await_ready(wanted, supervisor)
     except (adapter.ProcessError, OSError) as error:
         module.fail_json(msg=str(error))
-    module.exit_json(process=planned.after, **planned.result())
+    diff = [planned.diff, *file_diffs(actual, process)]
+    module.exit_json(process=planned.after, changed=planned.changed, diff=diff)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,9 @@ options:
     type: path
     required: true
   run:
-    description: The site's folder of sockets, with a name that ends in its id.
+    description:
+      - The site's folder of sockets, with a name that ends in its id.
+      - What the site wrote down when it was made comes first.
     type: path
     required: true
   engines:

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 import shutil
 import signal
 import socket
 import socketserver
+import stat
 import subprocess
 import sys
 import tempfile
@@ -27,6 +29,7 @@ from ansible_collections.iotistic.platform.plugins.module_utils import (
     _processes,
     _supervisor,
 )
+from ansible_collections.iotistic.platform.plugins.module_utils._engine import Engine, EngineError
 from ansible_collections.iotistic.platform.plugins.module_utils.site import Site, place_from
 
 STUBBORN = (
@@ -273,6 +276,51 @@ def test_what_isn_t_the_site_is_refused(run, site, change, place):
     assert refused["msg"].startswith(place)
     assert process.poll() is None
     assert (site.path / "tenants/dc5fec42/fence").exists()
+
+
+def test_the_folder_of_sockets_is_the_one_that_the_site_wrote_down(run, site):
+    """A session's XDG_RUNTIME_DIR differs from that of the session that made the site."""
+    (site.path / "site.json").write_text(json.dumps({"id": site.id, "run": str(site.run)}))
+    elsewhere = site.path.parent / f"elsewhere-{site.id}"
+    gone = run("site", **{**site.options, "run": str(elsewhere)})
+    assert gone["removed"]["paths"] == [str(site.run), str(site.path)]
+    assert not site.run.exists()
+
+
+@pytest.mark.parametrize("place", ["/path", "/run"])
+def test_another_user_s_site_is_left_alone(run, site, monkeypatch, place):
+    theirs = {"/path": site.path / "site.json", "/run": site.run}[place]
+    lstat = Path.lstat
+
+    def foreign(path):
+        found = lstat(path)
+        fields = list(found)
+        fields[stat.ST_UID] += path == theirs
+        return os.stat_result(fields)
+
+    monkeypatch.setattr(Path, "lstat", foreign)
+    refused = run("site", failing=True, **site.options)
+    assert refused["msg"].startswith(f"{place}: {theirs} belongs to another user")
+    assert site.run.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become nobody")
+def test_an_engine_that_lets_us_ask_nothing_is_told(run, site, engine):
+    """A user outside the group docker is told what to do, not that nothing is left."""
+    Path(engine.path).chmod(0o600)
+    for folder in (site.path.parent, site.run):
+        folder.chmod(0o755)
+    os.seteuid(65534)
+    try:
+        with pytest.raises(EngineError, match="Join the group docker"):
+            Engine(engine.path).objects(site.id)
+    finally:
+        os.seteuid(0)
+
+
+def test_an_engine_that_goes_between_looking_and_asking_holds_nothing(site, monkeypatch):
+    monkeypatch.setattr(Path, "is_socket", lambda _path: True)
+    assert Engine(str(site.run / "gone.sock")).objects(site.id) == ()
 
 
 def _link(site):

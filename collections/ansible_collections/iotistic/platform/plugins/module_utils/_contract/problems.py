@@ -17,6 +17,7 @@ class Code(StrEnum):
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     MALFORMED = "malformed"
+    TOO_SLOW = "too_slow"
     TOO_LARGE = "too_large"
     ENCODING = "encoding"
     INVALID = "invalid"
@@ -56,6 +57,7 @@ STATUS: Mapping[Code, int] = MappingProxyType(
         Code.NOT_FOUND: 404,
         Code.METHOD_NOT_ALLOWED: 405,
         Code.MALFORMED: 400,
+        Code.TOO_SLOW: 408,
         Code.TOO_LARGE: 413,
         Code.ENCODING: 415,
         Code.INVALID: 422,

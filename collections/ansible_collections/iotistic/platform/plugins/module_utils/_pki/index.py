@@ -154,7 +154,7 @@ class Index:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
-            except BaseException:
+            except BaseException:  # an interrupt, too: or the transaction would stay open
                 self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")

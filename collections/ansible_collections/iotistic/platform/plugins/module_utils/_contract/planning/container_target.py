@@ -8,15 +8,16 @@ from ..device_target import DeviceTarget
 from ..target_state import App, DependsOn, Port, PullPolicy, Service, ServiceConfig
 from .container_body import Device, container_body, default_network, engine_name
 from .container_world import Refusal, Target, WantedContainer
+from .host_paths import HostPaths
 from .policy import Policy, objections
 
-__all__ = ["CONFIG_HASH", "Device", "target_from"]
+__all__ = ["CONFIG_HASH", "Device", "HostPaths", "target_from"]
 
 CONFIG_HASH = "iotistic.config-hash"
 
 
-def target_from(reading: DeviceTarget, device: Device, policy: Policy) -> Target:
-    """Return what the target means on ``device``.
+def target_from(reading: DeviceTarget, device: Device, policy: Policy, host: HostPaths) -> Target:
+    """Return what the target means on ``device``, whose agent lives at ``host``'s paths.
 
     A service that couldn't be read, or asks for what ``policy`` denies, is refused; the rest
     applies. The target has apps: version 0 without any is not for here.
@@ -33,7 +34,7 @@ def target_from(reading: DeviceTarget, device: Device, policy: Policy) -> Target
     ]
     for app in (reading.target.apps or {}).values():
         for service in app.services:
-            denied = ", ".join(objections(service.config, policy))
+            denied = ", ".join(objections(service.config, policy, host))
             if denied:
                 refused.append(_denial(app, service, denied))
             else:
