@@ -72,7 +72,7 @@ class Browser:
     def heading(self) -> str:
         """What the page is about."""
         found = re.search(r"<h1>(.*?)</h1>", self.page, re.DOTALL)
-        return found.group(1).strip() if found else ""
+        return html.unescape(found.group(1).strip()) if found else ""
 
     def steps(self) -> list[tuple[str, str]]:
         """The steps of the status page, each with its state."""
