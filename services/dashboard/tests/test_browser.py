@@ -353,7 +353,7 @@ async def test_a_second_factor_is_turned_on_asked_for_and_turned_off(site, brows
     page = opened.page
     await opened.go("/account")
     await page.locator("#factor-title").wait_for()
-    await page.get_by_label("Password", exact=True).fill(PASSWORD)
+    await page.fill("#password", PASSWORD)
     await opened.press("Turn it on")
     secret = await page.locator("code.secret").inner_text()
     assert await page.locator("svg.qr").count() == 1
@@ -375,8 +375,8 @@ async def test_a_second_factor_is_turned_on_asked_for_and_turned_off(site, brows
     assert await other.page.inner_text("h1") == "Overview"
     await other.context.close()
     await opened.go("/account")
-    await page.get_by_label("Password", exact=True).fill(PASSWORD)
-    await page.get_by_label("Code of your app").fill(codes[1])
+    await page.fill("#password", PASSWORD)
+    await page.fill("#code", codes[1])
     await opened.press("Turn it off")
     assert "The second factor is off." in await page.inner_text("#notices")
     await opened.context.close()
