@@ -151,7 +151,7 @@ def test_access(client, method, path, token, status, code):
 
 
 def packed(value):
-    return gzip.compress(json.dumps(value).encode())
+    return gzip.compress(json.dumps(value).encode(), mtime=0)
 
 
 BODIES = [
