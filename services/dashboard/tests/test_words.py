@@ -148,7 +148,7 @@ def test_keys_by_state_and_what_is_typed_on_a_device():
         ("dead", "revoked"),
     ]  # fmt: skip
     command = install_command("iotp1.a.b@h; rm -rf /")
-    assert "printf %s 'iotp1.a.b@h; rm -rf /' | sudo install -D -m 600" in command
+    assert command == "printf '%s\\n' 'iotp1.a.b@h; rm -rf /' | sudo iotctl provision"
 
 
 def test_limits_say_when_they_are_near():

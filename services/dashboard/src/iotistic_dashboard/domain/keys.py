@@ -18,10 +18,8 @@ def key_rows(keys: Iterable[Mapping[str, Any]], now: datetime) -> list[dict[str,
 
 
 def install_command(string: str) -> str:
-    """Return the one line that keeps the string in a file of root's and starts the agent."""
-    path = "/etc/iotistic/provisioning-key"
-    keep = f"printf %s {shlex.quote(string)} | sudo install -D -m 600 /dev/stdin {path}"
-    return f"{keep} && sudo PROVISIONING_API_KEY_FILE={path} iotistic-agent"
+    """Return the one line that gives the string to a device's agent, in no argument list."""
+    return f"printf '%s\\n' {shlex.quote(string)} | sudo iotctl provision"
 
 
 def _state(key: Mapping[str, Any], now: datetime) -> str:
