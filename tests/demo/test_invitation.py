@@ -8,6 +8,7 @@ from email.policy import SMTP
 import pytest
 
 from tools.demo.api import ApiError
+from tools.demo.browser import Browser
 from tools.demo.invitation import link_in, newest_invitation
 from tools.demo.site import Site
 
@@ -71,3 +72,14 @@ def test_the_folder_is_where_the_worker_puts_mail(site, parts, tmp_path):
     (site.state / "supervisor/env/billing-worker.env").write_text("A=b\nMAIL_DIR=/srv/mail=1\n")
     assert site.setting("billing-worker", "MAIL_DIR") == "/srv/mail=1"
     assert site.setting("billing", "MAIL_DIR") is None
+
+
+def test_a_secret_address_is_in_no_argument_list(tmp_path):
+    """Chromium is given a file that only its owner can read, and which goes with the browser."""
+    browser = Browser(tmp_path, tmp_path / "ca.pem", "12345678")
+    link = f"{DASHBOARD}/invitation#{TOKEN}"
+    page = browser.page(link)
+    path = tmp_path / "open.html"
+    assert page == path.as_uri()
+    assert (path.stat().st_mode & 0o777, link in path.read_text()) == (0o600, True)
+    assert TOKEN not in page

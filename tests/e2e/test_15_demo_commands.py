@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 from select import select
 
@@ -199,6 +200,7 @@ def test_a_stopped_site_keeps_what_it_has_and_starts_again(site, devices):
     assert (told.returncode, "it is stopped: ./run demo start" in told.stdout) == (1, True)
     assert demo(site, "stop").returncode == 0
     assert demo(site, "break", "agent").returncode == 1
+    shutil.rmtree(site.run_folder)  # as a restart of the machine does
     started = demo(site, "start")
     assert started.returncode == 0, started.stderr
     wait_for(lambda: is_well(site))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .api import Api
-from .invitation import newest_invitation
+from .invitation import mail_folder, newest_invitation
 from .parts import UnknownNameError, parts_of
 
 if TYPE_CHECKING:
@@ -33,10 +33,11 @@ other profile, user or program does. Without a display it prints what other brow
 
 @dataclass(frozen=True)
 class Browser:
-    """Chromium with a home of its own, below the site's folder."""
+    """Chromium with a home of its own, below the site's folder; it goes with the site."""
 
     home: Path
     root_ca: Path
+    site_id: str
 
     def trust(self) -> None:
         """Have the profile's certificate database hold this site's root, and just that one."""
@@ -50,7 +51,7 @@ class Browser:
 
     def page(self, url: str) -> str:
         """Return what to open for a secret address: a file, for arguments are seen by all."""
-        path = self.home / "open.html"
+        path = self._page
         path.unlink(missing_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(f'<!doctype html><meta http-equiv="refresh" content="0; url={url}">\n')
@@ -62,9 +63,15 @@ class Browser:
             "chromium", f"--user-data-dir={self.home}/profile", "--no-first-run",
             "--no-default-browser-check", *arguments, page,
         ]  # fmt: skip
-        return subprocess.run(
-            command, env=_own_environment(os.environ, self.home), check=False
-        ).returncode
+        environment = _own_environment(os.environ, self.home) | {"IOTISTIC_SITE": self.site_id}
+        try:
+            return subprocess.run(command, env=environment, check=False).returncode
+        finally:
+            self._page.unlink(missing_ok=True)
+
+    @property
+    def _page(self) -> Path:
+        return self.home / "open.html"
 
 
 def open_page(site: Site, arguments: Sequence[str]) -> int:
@@ -90,7 +97,7 @@ def open_page(site: Site, arguments: Sequence[str]) -> int:
         )
         _tell(site, url, reason, invited=bool(invitation))
         return 1
-    browser = Browser(site.state / "browser", site.root_ca)
+    browser = Browser(site.state / "browser", site.root_ca, site.id)
     browser.trust()
     if invitation:
         print(f"Opening the owner's invitation to {url}", file=sys.stderr)
@@ -119,7 +126,7 @@ def _tell(site: Site, url: str, reason: str, *, invited: bool) -> None:
     print(f"{reason}\n\nThe page is {url}")
     if invited:
         print("An invitation for its owner is waiting: its link is in the newest mail in\n"
-              f"{site.state}/mail (keep it to yourself)")  # fmt: skip
+              f"{mail_folder(site)} (keep it to yourself)")  # fmt: skip
     print(
         f"A browser trusts it once it has imported, as an authority for websites,\n{site.root_ca}"
     )

@@ -35,7 +35,7 @@ def revoke(world: World, device: Device, watch: Watch, *, readmit: bool = False)
         watch.tell("let in again through the API")
     else:
         page = f"{tenant.dashboard}/devices/{device.uuid}"
-        watch.tell(f'let it in again: {page}, Settings, "Let in again"')
+        watch.tell(f'let it in again: {page}, Settings, "Let it register again"')
         watch.tell(f"or: ./run demo break revoke {device.name} --readmit")
         watch.until("somebody has let it in again", lambda: _is_open(api, path), AN_HOUR)
     seen = current(api, device)["receivedAt"]
