@@ -1,12 +1,11 @@
 """The demo site: `./run demo` makes it so, `./run demo destroy` removes it.
 
 One run of a site at a time: `iotistic-guard` holds the site's lock and ends everything that the run
-started when the run ends, however it ends. What a killed guard left is ended by the next run.
+started when the run ends, however it ends. What a killed guard left is ended by the next one.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import hashlib
 import os
@@ -19,8 +18,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = Path(sys.executable).parent
-RUN = "IOTISTIC_RUN"
+GUARDED = "IOTISTIC_GUARD_LOCK"
 SUPERVISED = "IOTISTIC_SUPERVISED"
+USAGE = """\
+usage: ./run demo [up | destroy] [ARGUMENT ...]
+
+Makes the demo site so (up, the default), or removes it. Further arguments go to ansible-playbook,
+such as --check --diff."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,10 @@ class Site:
         return self.state.with_name(f".{self.state.name}.lock")
 
 
+class UsageError(Exception):
+    """The arguments name no action; ``str()`` says what there is."""
+
+
 def site_from(environment: dict[str, str]) -> Site:
     """Return the site that IOTISTIC_STATE and IOTISTIC_NET name, or the default one."""
     home = environment.get("HOME", "/")
@@ -52,13 +60,26 @@ def site_from(environment: dict[str, str]) -> Site:
     return Site(Path(os.path.realpath(state)), net)
 
 
+def action_from(arguments: list[str]) -> tuple[str, list[str]]:
+    """Return the action, which only the first argument can name, and what goes to Ansible."""
+    first = arguments[0] if arguments else ""
+    if first in ACTIONS:
+        return first, arguments[1:]
+    if first and not first.startswith("-"):
+        raise UsageError(f"demo: there is no action {first}\n{USAGE}")
+    return "up", arguments
+
+
 def guarded(site: Site, arguments: list[str]) -> int:
     """Run this program again under the guard, which holds the site's lock."""
-    site.lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        site.lock.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        print(f"demo: no site can be at {site.state}: {error}", file=sys.stderr)
+        return 2
     command = [
         str(PROGRAMS / "iotistic-guard"), "--lock", str(site.lock), "--spare", SUPERVISED,
-        "--parent", str(os.getpid()), "--",
-        "env", f"{RUN}={site.id}", sys.executable, str(Path(__file__)), *arguments,
+        "--parent", str(os.getpid()), "--", sys.executable, str(Path(__file__)), *arguments,
     ]  # fmt: skip
     with subprocess.Popen(command) as guard:  # the mark is the inner run's: a waiting one has none
         for number in (signal.SIGTERM, signal.SIGHUP):
@@ -66,43 +87,6 @@ def guarded(site: Site, arguments: list[str]) -> int:
         while True:
             with contextlib.suppress(KeyboardInterrupt):  # the guard got it as well
                 return guard.wait()
-
-
-def survivors(site: Site) -> list[int]:
-    """Return processes of an earlier, killed run of this site: its mark, and not our ancestors."""
-    spared = ancestors()
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError, ValueError):
-            environment = (entry / "environ").read_bytes().split(b"\0")
-            marked = f"{RUN}={site.id}".encode() in environment
-            detached = any(item.startswith(SUPERVISED.encode()) for item in environment)
-            if marked and not detached and int(entry.name) not in spared:
-                found.append(int(entry.name))
-    return found
-
-
-def ancestors() -> set[int]:
-    """Return our own process id and those above it."""
-    found, pid = set(), os.getpid()
-    while pid > 1:
-        found.add(pid)
-        status = Path(f"/proc/{pid}/stat").read_text()
-        pid = int(status.rpartition(")")[2].split()[1])
-    return found
-
-
-def end_survivors(site: Site) -> None:
-    """Kill what an earlier run left, until nothing of it is there."""
-    told = False
-    while left := survivors(site):
-        if not told:
-            print(f"demo: ending what a killed run left ({len(left)} processes)", file=sys.stderr)
-            told = True
-        for pid in left:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(0.05)
 
 
 def playbook(site: Site, name: str, arguments: list[str]) -> int:
@@ -122,7 +106,6 @@ def playbook(site: Site, name: str, arguments: list[str]) -> int:
 def up(site: Site, arguments: list[str]) -> int:
     """Make the site so, and say what runs where."""
     started = time.monotonic()
-    end_survivors(site)
     bundles = [sys.executable, str(ROOT / "tools/release.py"), "bundles"]
     subprocess.run(bundles, cwd=ROOT, check=True)
     code = playbook(site, "site.yml", arguments)
@@ -131,35 +114,46 @@ def up(site: Site, arguments: list[str]) -> int:
         print(table.read_text())
         print(f"Done in {time.monotonic() - started:.0f} s.")
     elif code:
-        print(f"\ndemo: the run ended with an error; logs are in {site.state}/log", file=sys.stderr)
+        logs = f"; logs are in {site.state}/log" if (site.state / "log").exists() else ""
+        print(f"\ndemo: the run ended with an error{logs}", file=sys.stderr)
     return code
 
 
 def destroy(site: Site, arguments: list[str]) -> int:
     """Remove the site whole."""
-    end_survivors(site)
-    code = playbook(site, "destroy.yml", arguments)
-    if code == 0 and "--check" not in arguments:
-        site.lock.unlink(missing_ok=True)
-        if not os.environ.get("IOTISTIC_STATE"):  # the folder above the default one is ours
-            with contextlib.suppress(OSError):
-                site.lock.parent.rmdir()
-    return code
+    return playbook(site, "destroy.yml", arguments)
+
+
+def tidy(site: Site) -> None:
+    """Remove the lock, which we hold, when there is no folder beside it."""
+    if site.state.exists():
+        return
+    site.lock.unlink(missing_ok=True)
+    if not os.environ.get("IOTISTIC_STATE"):  # the folder above the default one is ours
+        with contextlib.suppress(OSError):
+            site.lock.parent.rmdir()
+
+
+ACTIONS = {"up": up, "destroy": destroy}
 
 
 def main(arguments: list[str]) -> int:
     """Read the command, take the lock, do it."""
-    parser = argparse.ArgumentParser(
-        prog="./run demo",
-        description="Make the demo site so (default), or remove it.",
-        epilog="Further arguments go to ansible-playbook, such as --check --diff.",
-    )
-    parser.add_argument("action", nargs="?", choices=["up", "destroy"], default="up")
-    known, passed = parser.parse_known_args(arguments)
+    if arguments[:1] in (["-h"], ["--help"]):
+        print(USAGE)
+        return 0
+    try:
+        action, passed = action_from(arguments)
+    except UsageError as error:
+        print(error, file=sys.stderr)
+        return 2
     site = site_from(dict(os.environ))
-    if os.environ.get(RUN) != site.id:
+    if os.environ.get(GUARDED) != str(site.lock):
         return guarded(site, arguments)
-    return up(site, passed) if known.action == "up" else destroy(site, passed)
+    try:
+        return ACTIONS[action](site, passed)
+    finally:
+        tidy(site)
 
 
 if __name__ == "__main__":

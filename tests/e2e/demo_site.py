@@ -58,10 +58,7 @@ class DemoSite:
         self.net = net
         self.prefix = net.rpartition(".")[0]
         self.id = hashlib.sha256(os.path.realpath(state).encode()).hexdigest()[:8]
-        root = os.geteuid() == 0
-        self.run_folder = Path(
-            f"/run/iotistic-{self.id}" if root else f"/tmp/iotistic-{os.geteuid()}-{self.id}"  # noqa: S108
-        )
+        self.run_folder = run_folder(self.id)
         self.billing = f"https://{self.prefix}.3:3100"
 
     @property
@@ -197,6 +194,16 @@ class DemoSite:
             "--format", "{{.Names}} {{.State}}",
         ).splitlines()  # fmt: skip
         return {name.rpartition("-")[2]: state for name, state in (line.split() for line in lines)}
+
+
+def run_folder(site_id: str) -> Path:
+    """Return where a site that is made now puts its sockets."""
+    if os.geteuid() == 0:
+        return Path(f"/run/iotistic-{site_id}")
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    if runtime and Path(runtime).is_dir() and Path(runtime).stat().st_uid == os.geteuid():
+        return Path(runtime) / f"iotistic-{site_id}"
+    return Path(f"/tmp/iotistic-{os.geteuid()}-{site_id}")  # noqa: S108
 
 
 def _answer(status: int, content: bytes, headers: dict[str, str]) -> Answer:

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import re
 import stat
+import urllib.error
+import urllib.request
+
+import pytest
+from cryptography import x509
+
+from iotistic_pki.keys import spki_sha256
 
 from .demo_site import recap
 
@@ -58,6 +65,35 @@ def test_check_mode_says_the_same_and_changes_nothing(site):
     assert checked.returncode == 0, checked.stdout[-6000:]
     assert unchanged(checked.stdout), checked.stdout[-6000:]
     assert snapshot(site) == before
+
+
+def test_images_are_named_by_what_is_in_them(site, devices):
+    """The target states pin the demo's image by digest, and the registry forgets none."""
+    for device in devices:
+        images = site.docker(
+            "ps", "-a", "--no-trunc", "--filter", f"label=iotistic.device={device.uuid}",
+            "--format", "{{.Image}}",
+        ).splitlines()  # fmt: skip
+        assert len(images) == 3
+        assert len(set(images)) == 1
+        assert re.fullmatch(
+            re.escape(f"{site.prefix}.4:5000/demo/busybox@sha256:") + "[0-9a-f]{64}", images[0]
+        )
+    registry = f"http://{site.prefix}.4:5000/v2/demo/busybox/manifests"
+    request = urllib.request.Request(  # noqa: S310 - our own registry, on loopback
+        f"{registry}/{images[0].rpartition('@')[2]}", method="DELETE"
+    )
+    with pytest.raises(urllib.error.HTTPError, match="405"):
+        urllib.request.urlopen(request, timeout=10)  # noqa: S310
+
+
+def test_billing_knows_each_tenants_authority_by_its_pin(site):
+    for name in ("acme", "globex"):
+        tenant = site.tenant(name)
+        pem = (site.state / "tenants" / tenant.short_id / "ca/tenant-ca.pem").read_bytes()
+        key = x509.load_pem_x509_certificate(pem).public_key()
+        told = site.admin("GET", f"/api/customers/{tenant.id}").body
+        assert told["deployment"]["ca_pin"] == spki_sha256(key)
 
 
 def test_no_secret_lies_open(site):

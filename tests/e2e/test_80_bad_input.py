@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import signal
 import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 import yaml
 
-from .conftest import make
-from .demo_site import ROOT, DemoSite, wait_for
+from .conftest import folder_for, make
+from .demo_site import ROOT, DemoSite, recap, wait_for
 from .test_10_demo import snapshot, unchanged
 
 
-def play(site, inventory, *arguments: str) -> subprocess.CompletedProcess[str]:
+def play(site, inventory, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the site's playbook on another inventory."""
     return subprocess.run(
         [
@@ -28,7 +30,7 @@ def play(site, inventory, *arguments: str) -> subprocess.CompletedProcess[str]:
             *arguments,
         ],
         cwd=ROOT,
-        env=site.environment | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
+        env=site.environment | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")} | environment,
         capture_output=True,
         text=True,
         check=False,
@@ -101,6 +103,55 @@ def test_a_taken_address(tmp_path):
         finally:
             site.run("destroy")
     assert not site.state.exists()
+
+
+def no_trap(_folder):
+    """Leave the name of the folder of sockets free."""
+
+
+def open_to_others(folder):
+    folder.mkdir()
+    folder.chmod(0o755)
+
+
+def a_link(folder):
+    folder.symlink_to("/var/tmp")  # noqa: S108
+
+
+def another_users(folder):
+    folder.mkdir(mode=0o700)
+    os.chown(folder, 65534, 65534)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+@pytest.mark.parametrize(
+    ("trap", "engine", "message"),
+    [
+        (no_trap, "none", "No Docker Engine answers you"),
+        (open_to_others, "some", "isn't a folder that only you can enter"),
+        (a_link, "some", "isn't a folder that only you can enter"),
+        (another_users, "some", "isn't a folder that only you can enter"),
+    ],
+)
+def test_who_isn_t_root_is_told_before_anything_is_made(trap, engine, message):
+    """No engine to ask; and whoever would put sockets where others are."""
+    site = DemoSite(folder_for("user"), "127.80.0.0/24")
+    sockets = Path(f"/tmp/iotistic-0-{site.id}")  # noqa: S108
+    told = {"site_root": False, "docker_engine_machine_socket": "/nowhere"}
+    told |= {"docker_engine_socket": "/nowhere"} if engine == "some" else {}
+    trap(sockets)
+    try:
+        refused = play(site, ROOT / "inventories/demo", "-e", json.dumps(told), XDG_RUNTIME_DIR="")
+        output = refused.stdout + refused.stderr
+        assert refused.returncode != 0
+        assert message in " ".join(output.split()), output[-3000:]
+        assert recap(output)["hub"]["changed"] == 0
+        assert not site.state.exists()
+    finally:
+        if sockets.is_symlink():
+            sockets.unlink()
+        elif sockets.exists():
+            sockets.rmdir()
 
 
 def test_a_database_that_is_down(site):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from argon2 import PasswordHasher
 from falcon.testing import ASGIConductor, Result
 
 from iotistic_billing.app import create_app
@@ -20,11 +22,45 @@ from iotistic_pki.license_keys import KeyStore
 from iotistic_pki.tokens import Purpose
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from iotistic_kit.app import Route
     from iotistic_kit.testing import PostgresServer
+
+
+class HeldHasher(PasswordHasher):
+    """Hashes quickly, but only while ``goes_on`` is set; ``held`` counts those that wait."""
+
+    def __init__(self) -> None:
+        super().__init__(time_cost=1, memory_cost=32)
+        self.goes_on = threading.Event()
+        self.goes_on.set()
+        self.held = threading.Semaphore(0)
+
+    def hash(self, *given: Any, **more: Any) -> str:
+        """Hash, in time."""
+        self._wait()
+        return super().hash(*given, **more)
+
+    def verify(self, *given: Any, **more: Any) -> bool:  # type: ignore[override]
+        """Check, in time."""
+        self._wait()
+        return super().verify(*given, **more)
+
+    def _wait(self) -> None:
+        if not self.goes_on.is_set():
+            self.held.release()
+            assert self.goes_on.wait(60)
+
+
+@pytest.fixture
+def hasher() -> Iterator[HeldHasher]:
+    """Quick hashes that a test may hold up."""
+    made = HeldHasher()
+    yield made
+    made.goes_on.set()
+
 
 ADMIN_TOKEN = "admin-" + "t" * 40
 NOW = datetime(2026, 1, 15, 10, 30, tzinfo=UTC)
@@ -51,12 +87,15 @@ class Billing:
         *,
         token: str | None = ADMIN_TOKEN,
         headers: dict[str, str] | None = None,
+        source: str = "127.0.0.1",
     ) -> Result:
-        """Send one request."""
+        """Send one request, as if from the address ``source``."""
         told = dict(headers or {})
         if token is not None:
             told["Authorization"] = f"Bearer {token}"
-        return await self.conductor.simulate_request(method, path, json=body, headers=told)
+        return await self.conductor.simulate_request(
+            method, path, json=body, headers=told, remote_addr=source
+        )
 
     async def customer(self, name: str = "acme", plan: str = "professional") -> dict[str, Any]:
         """Make a customer as a module does, and return its view."""

@@ -37,6 +37,7 @@ from .usecases.accounts import Accounts
 from .usecases.customers import Customers, Registry
 from .usecases.jobs import Jobs
 from .usecases.licensing import Licensing
+from .usecases.passwords import Passwords
 from .usecases.tenants import Platform, Tenants
 
 if TYPE_CHECKING:
@@ -88,7 +89,8 @@ def build(settings: BillingSettings, clock: Clock | None = None) -> Built:
             clock,
             pending_trials=settings.pending_trials,
             random_name=secrets.token_hex,
-            hasher=PasswordHasher(),
+            passwords=Passwords(PasswordHasher(), secrets.token_hex()),
+            seed=seed,
         ),
         licensing=licensing,
         keys=keys,

@@ -8,13 +8,15 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from iotistic_contract.codec import b64u_encode
+from iotistic_contract.codec import b64u_encode, canonical
 from iotistic_kit.auth import Principal, bearer, needs
 from iotistic_kit.errors import Problem
 
 from .storage.accounts import PostgresAccounts
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from falcon.asgi import Request
 
     from iotistic_kit.clock import Clock
@@ -29,6 +31,7 @@ __all__ = [
     "Credentials",
     "api_key_for",
     "digest",
+    "fingerprint",
     "new_session_token",
 ]
 
@@ -64,6 +67,15 @@ def new_session_token() -> str:
 def digest(secret: str) -> bytes:
     """Return how a random secret is stored: its SHA-256."""
     return hashlib.sha256(secret.encode()).digest()
+
+
+def fingerprint(seed: bytes, typed: Sequence[str]) -> bytes:
+    """Return what tells whether the same was typed again.
+
+    It covers a password, so it is keyed: a copy of the database alone doesn't help guessing it.
+    """
+    content = canonical(list(typed))
+    return hmac.digest(seed, b"billing-fingerprint\0" + content, "sha256")
 
 
 class Credentials:

@@ -1,9 +1,14 @@
 """The public sign-up and the sessions of those who signed up, on a real database."""
 
 import asyncio
+import hashlib
 from datetime import timedelta
 
 import pytest
+
+from iotistic_billing.security import fingerprint
+from iotistic_billing.usecases.passwords import Passwords
+from iotistic_contract.codec import canonical
 
 pytestmark = pytest.mark.real
 
@@ -19,6 +24,18 @@ PATH = "/api/customers/signup"
 async def sign_up(billing, key=None, **changes):
     headers = {"Idempotency-Key": key} if key else {}
     return await billing.call("POST", PATH, FORM | changes, token=None, headers=headers)
+
+
+@pytest.fixture
+def quick(billing, hasher):
+    """Billing with quick hashes, and little patience with who waits for one."""
+    billing.built.parts.accounts._passwords = Passwords(hasher, "nobody's", wait=0.2)
+    return billing
+
+
+async def login(billing, email=FORM["email"], password="wrong wrong wrong", **more):
+    body = {"email": email, "password": password}
+    return await billing.call("POST", "/api/customers/login", body, token=None, **more)
 
 
 async def count(billing, sql):
@@ -100,6 +117,24 @@ async def test_a_repetition_under_one_key_makes_one_customer(billing):
     assert await count(billing, "SELECT count(*) FROM work") == 1
 
 
+async def test_repetitions_are_counted_too(billing):
+    codes = [(await sign_up(billing, key="k1")).status_code for _ in range(6)]
+
+    assert codes == [201] * 5 + [429]
+
+
+async def test_what_is_kept_of_a_form_does_not_help_guessing_its_password(billing):
+    await sign_up(billing, key="k1")
+
+    kept = bytes(await count(billing, "SELECT body_hash FROM idempotency_keys"))
+
+    typed = ("owner@acme.example", FORM["password"], FORM["company_name"], FORM["full_name"])
+    seed = billing.settings.api_key_seed.get_secret_value().encode()
+    assert kept == fingerprint(seed, typed)
+    assert kept != hashlib.sha256(canonical(list(typed))).digest()
+    assert kept != fingerprint(b"another" * 8, typed)
+
+
 async def test_one_key_many_times_at_once_makes_one_customer(billing):
     answers = await asyncio.gather(*(sign_up(billing, key="k1") for _ in range(4)))
 
@@ -159,16 +194,51 @@ async def test_login_opens_a_session_for_the_own_record_alone(billing):
     assert await status("GET", f"/api/customers/{own}") == 401
 
 
-async def test_wrong_passwords_and_unknown_addresses_answer_alike_and_not_for_long(billing):
-    await sign_up(billing)
-    path = "/api/customers/login"
-    wrong = {"email": FORM["email"], "password": "wrong wrong wrong"}
-    unknown = {"email": "nobody@acme.example", "password": FORM["password"]}
+async def test_wrong_passwords_and_unknown_addresses_answer_alike_and_not_for_long(quick):
+    await sign_up(quick)
 
-    first = await billing.call("POST", path, wrong, token=None)
-    second = await billing.call("POST", path, unknown, token=None)
-    later = [(await billing.call("POST", path, wrong, token=None)).status_code for _ in range(10)]
+    first = await login(quick)
+    second = await login(quick, email="nobody@acme.example", password=FORM["password"])
+    later = [(await login(quick)).status_code for _ in range(10)]
 
     assert (first.status_code, first.json) == (second.status_code, second.json)
     assert first.status_code == 401
     assert later == [401] * 9 + [429]
+
+
+async def test_one_account_is_tried_ten_times_however_many_addresses_try(quick):
+    await sign_up(quick)
+    codes = [(await login(quick, source=f"10.0.0.{n}")).status_code for n in range(10)]
+    refused = await login(quick, password=FORM["password"], source="10.0.0.99")
+    other = await login(quick, email="nobody@acme.example", source="10.0.0.99")
+    quick.clock.advance(timedelta(minutes=15, seconds=1))
+    later = await login(quick, password=FORM["password"], source="10.0.0.99")
+
+    assert codes == [401] * 10
+    assert (refused.status_code, refused.json["code"]) == (429, "too_many_attempts")
+    assert 0 < int(refused.headers["Retry-After"]) <= 901
+    assert (other.status_code, later.status_code) == (401, 200)
+
+
+async def test_one_address_tries_thirty_times_however_many_accounts_it_tries(quick):
+    codes = [(await login(quick, email=f"o{n}@acme.example")).status_code for n in range(31)]
+    elsewhere = await login(quick, email="o30@acme.example", source="10.0.0.1")
+
+    assert codes == [401] * 30 + [429]
+    assert elsewhere.status_code == 401
+
+
+async def test_who_finds_no_slot_for_a_password_is_told_when_to_come_again(quick, hasher):
+    hasher.goes_on.clear()
+    first = [asyncio.create_task(sign_up(quick, email=f"o{n}@acme.example")) for n in range(2)]
+    for _ in first:
+        await asyncio.to_thread(hasher.held.acquire)
+    busy = await asyncio.gather(login(quick), sign_up(quick, email="o2@acme.example"))
+    counted = [(await login(quick, email="o3@acme.example")).status_code for _ in range(11)]
+    hasher.goes_on.set()
+
+    told = {(each.status_code, each.json["code"], each.headers["Retry-After"]) for each in busy}
+    assert told == {(503, "unavailable", "1")}
+    assert counted == [503] * 10 + [429], "tries are counted before they wait"
+    assert [answer.status_code for answer in await asyncio.gather(*first)] == [201, 201]
+    assert (await sign_up(quick, email="o4@acme.example")).status_code == 201

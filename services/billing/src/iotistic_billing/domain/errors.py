@@ -15,6 +15,7 @@ __all__ = [
     "JobNotWaiting",
     "LicenseNotFound",
     "LoginRefused",
+    "PasswordsBusy",
     "PlanConflict",
     "TenantBeingRemoved",
     "TooManyAttempts",
@@ -91,6 +92,13 @@ class TooManyAttempts(DomainError):
 
     status: ClassVar[int] = 429  # type: ignore[misc]
     code: ClassVar[str] = "too_many_attempts"  # type: ignore[misc]
+
+
+class PasswordsBusy(DomainError):
+    """As many passwords as can be are being hashed; ``Retry-After`` says when to come again."""
+
+    status: ClassVar[int] = 503  # type: ignore[misc]
+    code: ClassVar[str] = "unavailable"  # type: ignore[misc]
 
 
 class TrialsExhausted(TooManyAttempts):

@@ -17,7 +17,7 @@ __all__ = ["Answered", "PostgresAccounts", "PostgresAudit"]
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What was answered to a request with an Idempotency-Key, and the hash of its body."""
+    """What was answered to a request with an Idempotency-Key, and the fingerprint of its body."""
 
     body_hash: bytes
     answer: dict[str, Any]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
+import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
-
-from argon2.exceptions import VerificationError
 
 from iotistic_billing.domain.errors import (
     IdempotencyKeyReused,
@@ -18,17 +15,15 @@ from iotistic_billing.domain.errors import (
     VerificationPending,
 )
 from iotistic_billing.domain.licensing import trial
-from iotistic_billing.security import digest, new_session_token
+from iotistic_billing.security import digest, fingerprint, new_session_token
 from iotistic_billing.storage.accounts import Answered, PostgresAccounts, PostgresAudit
 from iotistic_billing.storage.customers import PostgresCustomers
-from iotistic_contract.codec import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from argon2 import PasswordHasher
-
     from iotistic_billing.usecases.customers import Registry
+    from iotistic_billing.usecases.passwords import Passwords
     from iotistic_billing.usecases.tenants import Queued, Tenants
     from iotistic_kit.clock import Clock
     from iotistic_kit.db import Connection, Database
@@ -37,10 +32,10 @@ __all__ = ["Accounts", "Session", "SignUpForm", "SignedUp"]
 
 ROUTE = "POST /api/customers/signup"
 SIGN_UPS, SIGN_UP_WINDOW = 5, timedelta(hours=1)
-LOGINS, LOGIN_WINDOW = 10, timedelta(minutes=15)
+LOGINS_OF_ADDRESS, LOGINS_OF_EMAIL = 30, 10
+LOGIN_WINDOW = timedelta(minutes=15)
 SESSION = timedelta(hours=12)
 ANSWERS_KEPT = timedelta(hours=24)
-HASHES_AT_ONCE = 2  # each takes 64 MiB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +50,9 @@ class SignUpForm:
     idempotency_key: str | None = None
 
     @property
-    def body_hash(self) -> bytes:
-        """The hash of all that was typed, for telling a repetition from another request."""
-        typed = [self.email, self.password, self.company_name, self.full_name]
-        return hashlib.sha256(canonical(typed)).digest()
+    def typed(self) -> tuple[str, ...]:
+        """All that was typed, for telling a repetition from another request."""
+        return self.email, self.password, self.company_name, self.full_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +85,8 @@ class Accounts:
         *,
         pending_trials: int,
         random_name: Callable[[int], str],
-        hasher: PasswordHasher,
+        passwords: Passwords,
+        seed: bytes,
     ) -> None:
         self._database = database
         self._tenants = tenants
@@ -99,29 +94,28 @@ class Accounts:
         self._clock = clock
         self._pending_trials = pending_trials
         self._random_name = random_name
-        self._hasher = hasher
-        self._hashing = asyncio.Semaphore(HASHES_AT_ONCE)
-        self._nobody = hasher.hash(random_name(16))
+        self._passwords = passwords
+        self._seed = seed
 
     async def sign_up(self, form: SignUpForm) -> SignedUp:
         """Make a customer on trial and queue its tenant, or only once the address is verified.
 
         A repetition under the same Idempotency-Key returns what the first one made.
         """
-        before = await self._answered(form)
+        await self._count("signup", form.source, SIGN_UPS, SIGN_UP_WINDOW)
+        body_hash = fingerprint(self._seed, form.typed)
+        before = await self._answered(form, body_hash)
         if before is not None:
             return before
-        await self._count("signup", form.source, SIGN_UPS, SIGN_UP_WINDOW)
-        async with self._hashing:
-            password_hash = await asyncio.to_thread(self._hasher.hash, form.password)
+        password_hash = await self._passwords.hash(form.password)
         async with self._database.transaction() as connection:
             accounts = PostgresAccounts(connection)
             if form.idempotency_key is not None:
                 meanwhile = await accounts.reserve_answer(
-                    ROUTE, form.idempotency_key, form.body_hash, self._clock.now()
+                    ROUTE, form.idempotency_key, body_hash, self._clock.now()
                 )
                 if meanwhile is not None:
-                    return _replayed(meanwhile, form)
+                    return _replayed(meanwhile, body_hash)
             made = await self._make(connection, form, password_hash)
             if form.idempotency_key is not None:
                 answer = {"customer_id": made.customer_id, "job_id": made.job_id}
@@ -129,14 +123,17 @@ class Accounts:
             return made
 
     async def login(self, email: str, password: str, source: str) -> Session:
-        """Return a new session; LoginRefused alike for a wrong password and an unknown address."""
-        await self._count("login", f"{source} {email}", LOGINS, LOGIN_WINDOW)
+        """Return a new session; LoginRefused alike for a wrong password and an unknown address.
+
+        Tries are counted by the address that they come from, so that nobody tries one password
+        with many accounts, and by the account, so that many addresses together get no further.
+        """
+        await self._count("login_address", source, LOGINS_OF_ADDRESS, LOGIN_WINDOW)
+        await self._count("login_email", email, LOGINS_OF_EMAIL, LOGIN_WINDOW)
         async with self._database.connection() as connection:
             found = await PostgresCustomers(connection).password_of(email)
-        customer_id, stored = found or ("", self._nobody)
-        async with self._hashing:
-            right = await asyncio.to_thread(self._matches, stored, password)
-        if not right or not customer_id:
+        customer_id, stored = found or ("", None)
+        if not await self._passwords.matches(stored, password):
             raise LoginRefused("the e-mail address or the password is wrong")
         now = self._clock.now()
         token = new_session_token()
@@ -177,12 +174,12 @@ class Accounts:
         except VerificationPending:
             return None
 
-    async def _answered(self, form: SignUpForm) -> SignedUp | None:
+    async def _answered(self, form: SignUpForm, body_hash: bytes) -> SignedUp | None:
         if form.idempotency_key is None:
             return None
         async with self._database.connection() as connection:
             answered = await PostgresAccounts(connection).answered(ROUTE, form.idempotency_key)
-        return _replayed(answered, form) if answered is not None else None
+        return _replayed(answered, body_hash) if answered is not None else None
 
     async def _count(self, action: str, source: str, limit: int, window: timedelta) -> None:
         now = self._clock.now()
@@ -197,15 +194,9 @@ class Accounts:
                 headers={"Retry-After": str(seconds)},
             )
 
-    def _matches(self, stored: str, password: str) -> bool:
-        try:
-            return self._hasher.verify(stored, password)
-        except VerificationError:
-            return False
 
-
-def _replayed(answered: Answered, form: SignUpForm) -> SignedUp:
-    if answered.body_hash != form.body_hash:
+def _replayed(answered: Answered, body_hash: bytes) -> SignedUp:
+    if not hmac.compare_digest(answered.body_hash, body_hash):
         raise IdempotencyKeyReused(
             "this Idempotency-Key came with another body before",
             errors=[{"pointer": "", "detail": "differs from the first request's body"}],

@@ -160,6 +160,8 @@ class Supervisor:
         _run_folder.claim(self._site.run)
         with (self._site.run / "supervisor.lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
+            if not self._answers():
+                self._end_silent()
             yield
 
     def apply(self, step):
@@ -170,7 +172,6 @@ class Supervisor:
             case planning.RemoveFile(path=path):
                 Path(path).unlink(missing_ok=True)
             case planning.StartSupervisor():
-                self._end_silent()
                 self._start()
             case planning.Replace(name=name):
                 self._forget(name)

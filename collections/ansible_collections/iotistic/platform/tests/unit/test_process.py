@@ -11,6 +11,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -161,13 +162,18 @@ def test_a_file_that_alone_changes_is_shown_exactly_and_without_secrets(run, sit
 
 @pytest.mark.real
 def test_a_supervisor_that_lost_its_socket_is_replaced(run, site):
-    sleeper = {"name": "sleeper", "command": ["sleep", "60"]}
-    run("process", **sleeper, **site)
+    """The folder of sockets goes with the session that made the site; what runs stays."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    listening = [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(port)]
+    server = {"name": "server", "command": listening, "host": "127.0.0.1", "port": port}
+    run("process", **server, **site)
     shutil.rmtree(site["site_run"])
-    assert run("process", **sleeper, **site)["changed"]
+    assert run("process", **server, **site)["changed"]
+    assert not run("process", **server, **site)["changed"]
     held = _processes.site_processes(site["site_id"])
     assert len(list(filter(_processes.is_supervisor, held))) == 1
-    assert len([each for each in held if each.program == "sleep"]) == 1
 
 
 def open_to_others(folder):
