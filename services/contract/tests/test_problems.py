@@ -30,7 +30,7 @@ BY_STATUS = {
         "already_registered",
         "other_fleet",
         "plan_conflict",
-        "last_owner",
+        "last_owner owner_exists",
     },
     410: {"key_id_unknown", "challenge_invalid", "challenge_expired", "challenge_used"},
     412: {"precondition_failed"},
