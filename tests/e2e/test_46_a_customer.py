@@ -11,6 +11,7 @@ import base64
 import email
 import email.policy
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -27,9 +28,9 @@ from playwright.sync_api import Error, sync_playwright
 from .demo_site import ROOT, wait_for
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Locator, Page
 
-OWNER, PASSWORD = "ada@lovelace.example", "a long phrase of mine"
+OWNER, PASSWORD = f"ada.{os.getpid()}@lovelace.example", "a long phrase of mine"
 COLLEAGUE = "charles@lovelace.example"
 ARGUMENTS = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -59,8 +60,16 @@ class Person:
         raise AssertionError(f"the machine's networks don't rest: {url}")
 
     def press(self, name: str) -> None:
-        with self.page.expect_navigation(wait_until="load"):
-            self.page.get_by_role("button", name=name).first.click()
+        self.send(self.page.get_by_role("button", name=name).first)
+
+    def send(self, button: Locator) -> None:
+        """Press a button that leads to another page; say what is there when it doesn't."""
+        try:
+            with self.page.expect_navigation(wait_until="load"):
+                button.click()
+        except Error as error:
+            text = self.page.inner_text("body")[:500]
+            raise AssertionError(f"{self.page.url} says {text!r} after {error}") from None
 
     def ask(self, link: str, button: str) -> None:
         """Follow a link that asks, and answer yes."""
@@ -208,8 +217,7 @@ def test_a_customers_first_day(site, devices, browser, leftovers):  # noqa: PLR0
     # The second factor, and in again with it.
     ada.go(f"{home}/account")
     ada.page.locator('form[action="/account/second-factor"] input[type=password]').fill(PASSWORD)
-    with ada.page.expect_navigation(wait_until="load"):
-        ada.page.locator('form[action="/account/second-factor"] button').click()
+    ada.send(ada.page.locator('form[action="/account/second-factor"] button'))
     secret = ada.page.locator("code.secret").first.inner_text().strip()
     ada.fill(code=code_of(secret))
     ada.press("Turn it on")
@@ -259,8 +267,7 @@ def test_a_customers_first_day(site, devices, browser, leftovers):  # noqa: PLR0
     site.supervisorctl("start", f"{short_id}-api")
     ada.go(f"{home}/devices/{device}/deploy")
     ada.reads("pump")
-    with ada.page.expect_navigation(wait_until="load"):
-        ada.page.locator(f'form[action="/devices/{device}/deploy/now"] button').click()
+    ada.send(ada.page.locator(f'form[action="/devices/{device}/deploy/now"] button'))
     ada.go(f"{home}/devices/{device}/services")
     ada.reads("pump", "Running", timeout=90)
     assert site.containers(device) == {"pump": "running"}
@@ -277,8 +284,7 @@ def test_a_customers_first_day(site, devices, browser, leftovers):  # noqa: PLR0
     ada.go(f"{home}/devices/{device}/deploy")
     ada.fill(spec=spec_of(site, devices, LEVEL="2"))
     ada.press("Save the draft and compare")
-    with ada.page.expect_navigation(wait_until="load"):
-        ada.page.locator(f'form[action="/devices/{device}/deploy/now"] button').click()
+    ada.send(ada.page.locator(f'form[action="/devices/{device}/deploy/now"] button'))
     name = f"iot-{device[:8]}-7-pump"
 
     def level(wanted: str) -> bool:
@@ -295,8 +301,7 @@ def test_a_customers_first_day(site, devices, browser, leftovers):  # noqa: PLR0
     ada.page.get_by_role("link", name=re.compile("^Go back t")).first.click()
     ask = ada.page.locator("form[action*=rollback] button.danger").first
     ask.wait_for()
-    with ada.page.expect_navigation(wait_until="load"):
-        ask.click()
+    ada.send(ask)
     wait_for(lambda: level("1"), timeout=60)
 
     # A colleague comes, and is removed: the session ends.
@@ -316,8 +321,7 @@ def test_a_customers_first_day(site, devices, browser, leftovers):  # noqa: PLR0
     ada.page.get_by_role("link", name="Remove").first.click()
     remove = ada.page.locator("form button.danger").first
     remove.wait_for()
-    with ada.page.expect_navigation(wait_until="load"):
-        remove.click()
+    ada.send(remove)
     wait_for(lambda: charles.go(f"{home}/devices") or "/sign-in" in charles.page.url, timeout=10)
 
     assert [*ada.complaints, *charles.complaints, *stranger.complaints] == []
