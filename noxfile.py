@@ -22,6 +22,7 @@ PACKAGES = {
     "tenant-api": ["services/tenant_api"],
     "dashboard": ["services/dashboard"],
     "agent": ["edge/agent", "tests/device"],
+    "demo": ["tests/demo"],
     "collection": [f"{COLLECTION}/tests/unit"],
 }
 E2E = "tests/e2e"
@@ -40,6 +41,7 @@ def types(session: nox.Session) -> None:
     for folder in ("services", "edge"):
         packages = sorted(str(path.relative_to(ROOT)) for path in (ROOT / folder).glob("*/src"))
         session.run("mypy", *packages)
+    session.run("mypy", "tools/demo")
 
 
 @nox.session

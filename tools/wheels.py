@@ -38,14 +38,18 @@ def fingerprint() -> str:
     return digest.hexdigest()
 
 
-def third_party(folder: Path) -> str:
-    """Download what the lock names for the agent, verified by hash, and return the pins."""
-    pins = run(
+def pins() -> str:
+    """Return what the lock names for the agent beside our own packages, with hashes."""
+    return run(
         "uv", "export", "--quiet", "--frozen", "--package", "iotistic-agent", "--no-dev",
         "--no-default-groups", "--no-emit-workspace", "--no-header", "--no-annotate",
     )  # fmt: skip
+
+
+def third_party(folder: Path) -> None:
+    """Download what the lock names for the agent, verified by hash."""
     requirements = folder / "third-party.txt"
-    requirements.write_text(pins)
+    requirements.write_text(pins())
     pip = Path(shutil.which("uv") or "uv").resolve().parent / "python"
     run(
         str(pip), "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
@@ -53,7 +57,6 @@ def third_party(folder: Path) -> str:
         "--requirement", str(requirements),
     )  # fmt: skip
     requirements.unlink()
-    return pins
 
 
 def run(*command: str) -> str:

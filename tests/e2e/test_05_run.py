@@ -73,3 +73,41 @@ def test_somebody_elses_policy_stays(machine):
     process.wait()
     assert shell(machine, "take_back").wait() == 0
     assert held(machine) == {"policy-rc.d": THEIRS, "createcluster.conf": CLUSTERS}
+
+
+WANTS_A_BROWSER = [
+    ("demo open acme", ":0", True),
+    ("demo open", "", False),
+    ("demo open acme -- --headless=new --dump-dom", "", True),
+    ("demo", ":0", False),
+    ("demo status", ":0", False),
+    ("test", "", True),
+    ("test contract e2e", "", True),
+    ("test dashboard", "", True),
+    ("test contract", ":0", False),
+    ("lint", ":0", False),
+]
+
+
+@pytest.mark.parametrize(("command", "display", "wanted"), WANTS_A_BROWSER)
+def test_a_browser_is_brought_only_where_one_is_run(command, display, wanted):
+    script = 'source ./run; wants_browser "$@"'
+    environment = os.environ | {"DISPLAY": display, "WAYLAND_DISPLAY": ""}
+    found = subprocess.run(
+        ["bash", "-c", script, "run", *command.split()], cwd=ROOT, env=environment, check=False
+    )
+    assert (found.returncode == 0) is wanted
+
+
+@pytest.mark.parametrize(("command", "lacks"), [("demo open", True), ("demo up", False)])
+def test_what_a_browser_needs_is_missing_like_all_else(tmp_path, command, lacks):
+    script = 'source ./run; PATH=$0; missing_packages "$@"'
+    told = subprocess.run(
+        ["bash", "-c", script, str(tmp_path), *command.split()],
+        cwd=ROOT,
+        env=os.environ | {"DISPLAY": ":0"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ({"chromium", "libnss3-tools"} <= set(told.stdout.split())) is lacks

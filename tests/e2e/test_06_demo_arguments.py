@@ -1,51 +1,28 @@
-"""What `./run demo` makes of its arguments, before anything runs."""
+"""`./run demo` where no site can be, and its lock while there is one."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
 
 import pytest
 
+from tools.demo.site import Site
+
 from .demo_site import ROOT
-
-SPEC = importlib.util.spec_from_file_location("demo", ROOT / "tools/demo.py")
-demo = importlib.util.module_from_spec(SPEC)
-sys.modules["demo"] = demo  # where dataclasses look
-SPEC.loader.exec_module(demo)
-
-ACTIONS = [
-    ([], "up", []),
-    (["up", "-C"], "up", ["-C"]),
-    (["destroy"], "destroy", []),
-    (["destroy", "--check"], "destroy", ["--check"]),
-    (["--limit", "destroy"], "up", ["--limit", "destroy"]),
-    (["--tags", "up", "destroy"], "up", ["--tags", "up", "destroy"]),
-]
-
-
-@pytest.mark.parametrize(("arguments", "action", "passed"), ACTIONS)
-def test_the_action_is_the_first_argument_or_up(arguments, action, passed):
-    assert demo.action_from(arguments) == (action, passed)
 
 
 def run_demo(state, *arguments):
     return subprocess.run(
-        [sys.executable, str(ROOT / "tools/demo.py"), *arguments],
+        [sys.executable, "-m", "tools.demo", *arguments],
+        cwd=ROOT,
         env=os.environ | {"IOTISTIC_STATE": str(state), "IOTISTIC_NET": "127.79.1.0/24"},
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
     )
-
-
-def test_an_unknown_action_is_told_and_begins_nothing(tmp_path):
-    told = run_demo(tmp_path / "site", "destory")
-    assert (told.returncode, "no action destory" in told.stderr) == (2, True)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_place_where_no_folder_can_be_is_told(tmp_path):
@@ -58,7 +35,7 @@ def test_a_place_where_no_folder_can_be_is_told(tmp_path):
 @pytest.mark.parametrize("check", ["-C", "-CD", "--check"])
 def test_the_lock_of_a_site_that_is_still_there_stays(tmp_path, check):
     state = tmp_path / "site"
-    site = demo.Site(state, "127.79.1.0/24")
+    site = Site(state, "127.79.1.0/24")
     state.mkdir()
     (state / "site.json").write_text(f'{{"id": "{site.id}"}}')
     done = run_demo(state, "destroy", check)

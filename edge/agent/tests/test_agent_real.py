@@ -190,11 +190,13 @@ def test_what_leads_to_engine_or_agent_is_never_mounted(device, tenant, busybox)
         "state": device.folder / "state",
         "keys": device.folder / "state/keys",
         "policy": device.policy,
+        "api": device.folder / "api",
     }
+    protected["api"].mkdir()
     named = {"good": good, "link": link, **protected}
     device.policy.write_text(json.dumps({"bindMounts": [str(each) for each in named.values()]}))
     tenant.set_apps(bound(busybox, named), 1)
-    device.start()
+    device.start(LOCAL_API_SOCKET=str(protected["api"] / "agent.sock"))
     tenant.wait_for(lambda: applied(tenant, 1))
     said = refused(tenant)
     assert said.keys() == named.keys(), "good is below a folder that the policy names too"

@@ -8,7 +8,7 @@ from iotistic_agent.explaining import Difference, config_fields, differences, no
 from iotistic_contract.codec import b64u_encode
 from iotistic_contract.device_target import read_target
 from iotistic_contract.planning.container_body import Device
-from iotistic_contract.planning.container_target import target_from
+from iotistic_contract.planning.container_target import HostPaths, target_from
 from iotistic_contract.planning.containers import Container, EngineState, WantedContainer, World
 from iotistic_contract.planning.policy import Policy
 from iotistic_contract.target_state import ServiceConfig, ServiceState
@@ -36,7 +36,7 @@ def wanted(image: str = "red:1", **config) -> WantedContainer:
     }  # fmt: skip
     apps = {"a": {"appId": "a", "appName": "a", "services": [service]}}
     reading = read_target({"schema": 1, "version": 1, "apps": apps})
-    target = target_from(reading, DEVICE, PERMITTED)
+    target = target_from(reading, DEVICE, PERMITTED, HostPaths())
     assert not target.refused, target.refused
     return target.containers[0]
 

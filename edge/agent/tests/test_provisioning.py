@@ -13,6 +13,7 @@ from iotistic_agent.adapters.cloud import verified_by
 from iotistic_agent.adapters.keys import device_keys
 from iotistic_agent.adapters.store import Store
 from iotistic_agent.faults import CloudUnavailable, RegistrationRefused
+from iotistic_agent.logs import RecentLines
 from iotistic_agent.provisioning import Identity, register
 from iotistic_agent.runtime import Agent
 from iotistic_agent.settings import Settings
@@ -185,7 +186,7 @@ def test_an_agent_keeps_nothing_of_an_answer_without_tls(tenant, settings, monke
     told = replace(settings, provisioning=tenant.string(), device_uuid=UUID)
 
     async def for_a_while():
-        online = asyncio.create_task(Agent(told, store)._online())
+        online = asyncio.create_task(Agent(told, store, RecentLines())._online())
         await asyncio.to_thread(tenant.wait_for, lambda: tenant.registered)
         await asyncio.sleep(0.5)
         online.cancel()

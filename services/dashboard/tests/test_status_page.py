@@ -1,21 +1,12 @@
-"""The page against an API that answers, fails, talks rubbish or isn't there."""
+"""The page of states against an API that answers, fails, talks rubbish or isn't there."""
 
 import httpx
 import pytest
-from falcon.testing import TestClient
 
-from iotistic_dashboard.app import create_app
 from iotistic_dashboard.tenant import Part, TenantHealth, health_of
 
 WELL = {"checks": {"database": {"ok": True}, "broker": {"ok": True}}}
 BROKEN = {"checks": {"database": {"ok": True}, "broker": {"ok": False, "detail": "<b>down</b>"}}}
-
-
-def page(health: TenantHealth):
-    async def ask() -> TenantHealth:
-        return health
-
-    return TestClient(create_app(ask)).simulate_get("/")
 
 
 @pytest.mark.parametrize(
@@ -45,28 +36,27 @@ async def test_what_the_api_says_is_read(answer, expected):
         assert await health_of(client) == expected
 
 
-def test_all_works():
-    got = page(TenantHealth(True, (Part("database", True),)))
+async def test_all_works_without_signing_in(visitor):
+    got = await visitor.get("/status")
     assert got.status_code == 200
     assert "All parts work" in got.text
 
 
-def test_a_failing_part_is_named_and_its_text_escaped():
-    got = page(TenantHealth(True, (Part("broker", False, "<b>down</b>"),)))
+async def test_a_failing_part_is_named_and_its_text_escaped(visitor, tenant):
+    tenant.health = (503, BROKEN)
+    got = await visitor.get("/status")
     assert got.status_code == 503
     assert "fails: &lt;b&gt;down&lt;/b&gt;" in got.text
     assert got.headers["content-security-policy"].startswith("default-src 'none'")
 
 
-def test_an_api_that_is_away():
-    got = page(TenantHealth(False))
+async def test_an_api_that_is_away(visitor, tenant):
+    tenant.away = True
+    got = await visitor.get("/status")
     assert got.status_code == 503
     assert "does not answer" in got.text
 
 
-def test_the_style_sheet_is_served():
-    async def never() -> TenantHealth:
-        raise AssertionError
-
-    got = TestClient(create_app(never)).simulate_get("/status.css")
-    assert (got.status_code, got.headers["content-type"]) == (200, "text/css; charset=utf-8")
+async def test_the_address_alone_leads_to_signing_in(visitor):
+    got = await visitor.get("/")
+    assert (got.status_code, got.headers["location"]) == (303, "/sign-in")

@@ -194,7 +194,7 @@ JSON = st.recursive(
 @given(body=st.binary() | JSON.map(lambda value: json.dumps(value).encode()), packed=st.booleans())
 def test_no_body_is_answered_with_a_fault_of_ours(client, body, packed):
     headers = as_("admin") | ({"Content-Encoding": "gzip"} if packed else {})
-    sent = gzip.compress(body) if packed else body
+    sent = gzip.compress(body, mtime=0) if packed else body
     answer = client.simulate_post("/things", body=sent, headers=headers)
     assert answer.status_code in {201, 400, 413, 422}
 

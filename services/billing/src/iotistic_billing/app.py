@@ -21,10 +21,15 @@ from .resources.customers import (
 )
 from .resources.deployments import Deploy, DeploymentResource, JobLog, JobResource, JobsResource
 from .resources.licenses import Keys, LicenseResource, Revocations, ServiceTokens, Verification
+from .resources.pages.assets import Assets
+from .resources.pages.frame import Frame
+from .resources.pages.sign_up import SignUpPage
+from .resources.pages.status import StatusPage
+from .resources.pages.verify import VerifyPage
 from .security import ADMIN
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from falcon.asgi import Request, Response
 
@@ -39,6 +44,8 @@ if TYPE_CHECKING:
     from .usecases.jobs import Jobs
     from .usecases.licensing import Licensing
     from .usecases.tenants import Tenants
+    from .usecases.verification import Verification as Proofs
+    from .usecases.visitors import Visitors
 
 __all__ = ["TITLE", "VERSION", "Parts", "create_app"]
 
@@ -59,6 +66,10 @@ class Parts:
     clock: Clock
     counts: Counts
     health: Health
+    verification: Proofs
+    visitors: Visitors
+    form_key: bytes
+    new_token: Callable[[], str]
     base_domain: str
     public_url: str
 
@@ -69,6 +80,7 @@ def create_app(parts: Parts, middleware: Iterable[object] = ()) -> ServiceApp:
     _add_customers(app, parts)
     _add_licenses(app, parts)
     _add_jobs(app, parts)
+    _add_pages(app, parts)
     parts.health.add_to(app)
     Metrics([parts.counts.collect], ADMIN).add_to(app)
     app.add_route("/openapi.json", _Description(app))
@@ -110,6 +122,20 @@ def _add_jobs(app: ServiceApp, parts: Parts) -> None:
     app.add_route("/api/admin/jobs/{job_id}/cancel", job, suffix="cancel")
     app.add_route("/api/admin/jobs/{job_id}/log", JobLog(parts.jobs))
     app.add_route("/api/admin/tenants", TenantsResource(parts.tenants, parts.base_domain))
+
+
+def _add_pages(app: ServiceApp, parts: Parts) -> None:
+    assets = Assets()
+    frame = Frame(
+        public_url=parts.public_url,
+        key=parts.form_key,
+        new_token=parts.new_token,
+        assets=assets.urls,
+    )
+    app.add_route("/sign-up", SignUpPage(frame, parts.visitors, parts.clock))
+    app.add_route("/verify", VerifyPage(frame, parts.visitors))
+    app.add_route("/status", StatusPage(frame, parts.visitors))
+    app.add_route("/assets/{name}", assets)
 
 
 class _Description:

@@ -19,7 +19,8 @@ from iotistic_pki.license_keys import KeyStore
 from iotistic_pki.tokens import Purpose
 
 from .keys import reissue, verify
-from .runtime import MIGRATIONS, build, build_worker
+from .runtime import MIGRATIONS, build
+from .runtime_worker import build_worker
 from .schemas.customers import CustomerView
 from .settings import BillingSettings, KeySettings, WorkerSettings
 from .trial import try_sign_up
@@ -49,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add(commands, "migrate", "bring the database's tables up to date", _migrate)
     _add(commands, "serve", "answer HTTP", _serve)
-    _add(commands, "worker", "deploy tenants", _worker)
+    _add(commands, "worker", "deploy tenants, send mail", _worker)
     trial = _add(commands, "try-signup", "sign up as anybody would, and print the answer", _try)
     trial.add_argument("--email", required=True)
     trial.add_argument("--company", default="A Trial")
@@ -89,6 +90,8 @@ def _migrate(_told: argparse.Namespace) -> int:
 def _serve(_told: argparse.Namespace) -> int:
     settings = read_settings(BillingSettings)
     migrations.check(settings.conninfo, MIGRATIONS)
+    if settings.email_verification and not settings.public_url:
+        raise StopError("set PUBLIC_URL: links in mails lead there; or EMAIL_VERIFICATION=off")
     serve("iotistic_billing.runtime:app", settings)
     return 0
 
@@ -108,7 +111,9 @@ async def _work(settings: WorkerSettings) -> None:
     async with built.database:
         upkeep = asyncio.create_task(built.upkeep.run())
         upkeep.add_done_callback(lambda _task: stop.set())
-        await built.worker.run(stop)
+        async with asyncio.TaskGroup() as running:
+            for worker in built.workers:
+                running.create_task(worker.run(stop))
         if upkeep.done():
             await upkeep
         upkeep.cancel()

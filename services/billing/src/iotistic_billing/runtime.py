@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import hmac
 import secrets
-import socket
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,32 +17,32 @@ from iotistic_kit.health import Health, UnhealthyError
 from iotistic_kit.lifespan import Lifespan
 from iotistic_kit.settings import read_settings
 from iotistic_kit.work import WORK_MIGRATIONS, WorkQueue
-from iotistic_kit.worker import Worker
+from iotistic_pki.data_key import DataKey
 from iotistic_pki.errors import PkiFault
 from iotistic_pki.license_keys import KeyStore
 from iotistic_pki.tokens import Purpose
 
 from .app import Parts, create_app
 from .deploy.code import CodeHash
-from .deploy.deployer import Deployer
-from .deploy.environment import environment_for
-from .deploy.upkeep import Upkeep
-from .domain.model import JobKind
 from .metrics import Counts
 from .security import Credentials
-from .settings import BillingSettings, WorkerSettings
+from .settings import BillingSettings
 from .usecases.accounts import Accounts
+from .usecases.attempts import Attempts
 from .usecases.customers import Customers, Registry
 from .usecases.jobs import Jobs
 from .usecases.licensing import Licensing
+from .usecases.outbox import Outbox
 from .usecases.passwords import Passwords
 from .usecases.tenants import Platform, Tenants
+from .usecases.verification import Verification
+from .usecases.visitors import Visitors
 
 if TYPE_CHECKING:
     from iotistic_kit.app import ServiceApp
     from iotistic_kit.clock import Clock
 
-__all__ = ["MIGRATIONS", "Built", "BuiltWorker", "app", "build", "build_worker"]
+__all__ = ["MIGRATIONS", "Built", "app", "build", "new_token", "outbox_of"]
 
 MIGRATIONS = (WORK_MIGRATIONS, Path(__file__).parent / "migrations")
 
@@ -77,21 +75,41 @@ def build(settings: BillingSettings, clock: Clock | None = None) -> Built:
         licensing=licensing, clock=clock, random=secrets.token_bytes, api_key_seed=seed
     )
     tenants = _tenants(settings, database, queue, keys, clock)
+    jobs, attempts = Jobs(database, queue, clock), Attempts(database, clock)
+    verification = Verification(
+        database,
+        tenants,
+        outbox_of(settings, database, queue, clock),
+        attempts,
+        clock,
+        new_token=new_token,
+        public_url=settings.public_url,
+    )
+    accounts = Accounts(
+        database,
+        tenants,
+        registry,
+        clock,
+        attempts=attempts,
+        verification=verification,
+        pending_trials=settings.pending_trials,
+        random_name=secrets.token_hex,
+        passwords=Passwords(PasswordHasher(), secrets.token_hex()),
+        seed=seed,
+    )
+    visitors = Visitors(
+        database, accounts, verification, tenants, jobs, attempts, clock, new_token=new_token
+    )
     parts = Parts(
         credentials=Credentials(database, clock, settings.admin_token.get_secret_value()),
         tenants=tenants,
-        jobs=Jobs(database, queue, clock),
+        jobs=jobs,
         customers=Customers(database, tenants, registry, clock),
-        accounts=Accounts(
-            database,
-            tenants,
-            registry,
-            clock,
-            pending_trials=settings.pending_trials,
-            random_name=secrets.token_hex,
-            passwords=Passwords(PasswordHasher(), secrets.token_hex()),
-            seed=seed,
-        ),
+        accounts=accounts,
+        verification=verification,
+        visitors=visitors,
+        form_key=_key(settings, b"billing-forms-v1"),
+        new_token=new_token,
         licensing=licensing,
         keys=keys,
         clock=clock,
@@ -103,43 +121,22 @@ def build(settings: BillingSettings, clock: Clock | None = None) -> Built:
     return Built(database=database, parts=parts)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BuiltWorker:
-    """A worker and its upkeep, on one database that is not open yet."""
-
-    database: Database
-    worker: Worker
-    upkeep: Upkeep
+def new_token() -> str:
+    """Return a secret for one browser or one link."""
+    return secrets.token_urlsafe(32)
 
 
-def build_worker(settings: WorkerSettings) -> BuiltWorker:
-    """Return the parts of a worker."""
-    built = build(settings)
-    queue = WorkQueue(
-        built.database,
-        worker=f"{socket.gethostname()}:{os.getpid()}",
-        lease=timedelta(seconds=settings.deploy_lease),
-        retries=settings.retry_policy,
-    )
-    deployer = Deployer(
-        database=built.database,
-        queue=queue,
-        tenants=built.parts.tenants,
-        licensing=built.parts.licensing,
-        keys=built.parts.keys,
-        clock=built.parts.clock,
-        settings=settings,
-        environment=environment_for(settings),
-    )
-    worker = Worker(
-        queue,
-        {str(kind): deployer for kind in JobKind},
-        built.database.conninfo,
-        concurrency=settings.deploy_slots,
-        renewal=timedelta(seconds=settings.deploy_renewal),
-    )
-    tasks = [built.parts.licensing.renew_due, built.parts.accounts.forget_old]
-    return BuiltWorker(database=built.database, worker=worker, upkeep=Upkeep(settings, tasks))
+def outbox_of(
+    settings: BillingSettings, database: Database, queue: WorkQueue, clock: Clock
+) -> Outbox:
+    """Return the outbox, sealed by a key that only billing's processes can make."""
+    seal = DataKey(_key(settings, b"billing-outbox-v1"))
+    return Outbox(database, queue, seal, clock, secrets.token_bytes)
+
+
+def _key(settings: BillingSettings, purpose: bytes) -> bytes:
+    seed = settings.api_key_seed.get_secret_value().encode()
+    return hmac.digest(seed, purpose, "sha256")
 
 
 def _tenants(

@@ -3,9 +3,9 @@
 from datetime import timedelta
 from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from iotistic_kit.settings import ServiceSettings
 from iotistic_kit.work import RetryPolicy
@@ -63,10 +63,29 @@ class WorkerSettings(BillingSettings):
     deploy_renewal: Annotated[float, Field(gt=0)] = 15
     deploy_silence: Annotated[float, Field(gt=0)] = 40
     deploy_retry_pauses: tuple[float, ...] = (60, 120)
+    mail_dir: Path | None = None
+    smtp_url: SecretStr | None = None
+    smtp_ca_file: Path | None = None
+    mail_from: str = ""
+    mail_retry_pauses: tuple[float, ...] = (5, 30, 120, 600, 1800, 3600, 14400, 28800)
     deploy_secrets_dir: Path = Path("/dev/shm")  # noqa: S108 -- tmpfs is the point: never on a disk
 
     @property
     def retry_policy(self) -> RetryPolicy:
         """How often a job is tried: once more than there are pauses."""
-        pauses = tuple(timedelta(seconds=seconds) for seconds in self.deploy_retry_pauses)
-        return RetryPolicy(pauses=pauses)
+        return _policy(self.deploy_retry_pauses)
+
+    @property
+    def mail_policy(self) -> RetryPolicy:
+        """How often a mail, or a tenant for its invitation, is tried."""
+        return _policy(self.mail_retry_pauses)
+
+    @model_validator(mode="after")
+    def _check_one_sink(self) -> Self:
+        if self.mail_dir is not None and self.smtp_url is not None:
+            raise ValueError("MAIL_DIR and SMTP_URL exclude each other")
+        return self
+
+
+def _policy(seconds: tuple[float, ...]) -> RetryPolicy:
+    return RetryPolicy(pauses=tuple(timedelta(seconds=each) for each in seconds))

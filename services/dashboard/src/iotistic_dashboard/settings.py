@@ -1,4 +1,6 @@
-"""What the status page is told by its environment."""
+"""What the dashboard is told by its environment."""
+
+from pathlib import Path
 
 from iotistic_kit.settings import ServiceSettings
 
@@ -6,7 +8,14 @@ __all__ = ["Settings"]
 
 
 class Settings(ServiceSettings):
-    """``API_URL`` is the tenant API whose state is shown."""
+    """``API_URL`` is the tenant API; ``STATE_DIR`` keeps the sessions and the key they need."""
 
     port: int = 3000
     api_url: str
+    state_dir: Path
+    key_file: Path | None = None
+    """The key that sessions are sealed with; made in ``state_dir`` unless told."""
+    trusted_proxy: str = ""
+    """Address of the proxy whose X-Forwarded-For is believed; none unless told."""
+    tenant_name: str = ""
+    """What the pages call this system; 'Iotistic' unless told."""

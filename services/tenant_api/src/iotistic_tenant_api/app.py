@@ -34,6 +34,7 @@ from iotistic_tenant_api.resources.device_side import (
 )
 from iotistic_tenant_api.resources.drafts import Deploys, Drafts, Histories, Rollbacks
 from iotistic_tenant_api.resources.fleet import DeviceKeys, Devices, Overviews, Readmissions
+from iotistic_tenant_api.resources.installs import InstallCommands, InstallFiles
 from iotistic_tenant_api.resources.people_side import (
     CurrentStates,
     PollRequests,
@@ -109,6 +110,8 @@ class Resources:
     anchors: Anchors
     revocations: Revocations
     people: People
+    install_files: InstallFiles
+    install_commands: InstallCommands
     health: Health
     metrics: Metrics
 
@@ -129,6 +132,8 @@ def create_app(
     app.add_route("/api/license/verify", resources.license_checks)
     app.add_route("/ca.pem", resources.anchors)
     app.add_route("/crl.pem", resources.revocations)
+    app.add_route("/install/{file}", resources.install_files)
+    app.add_route("/api/v1/install-command", resources.install_commands)
     app.add_route("/openapi.json", Description(app, TITLE, VERSION))
     resources.health.add_to(app)
     resources.metrics.add_to(app)

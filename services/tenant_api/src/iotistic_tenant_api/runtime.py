@@ -36,6 +36,7 @@ from iotistic_tenant_api.resources import (
     device_side,
     drafts,
     fleet,
+    installs,
     people_side,
     platform,
     provisioning,
@@ -171,6 +172,8 @@ class Worker:
             anchors=platform.Anchors(pins),
             revocations=platform.Revocations(settings.crl_file),
             people=build_people(settings, database, self.licensing, clock),
+            install_files=installs.InstallFiles(settings.install_dir),
+            install_commands=installs.InstallCommands(settings.install_dir, settings.public_url),
             health=Health(self._checks()),
             metrics=Metrics([Measures(database, self.licensing, clock).read], READ),
         )

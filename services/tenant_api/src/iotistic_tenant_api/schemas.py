@@ -26,6 +26,7 @@ __all__ = [
     "CurrentStateView",
     "DeviceChanges",
     "DeviceView",
+    "InstallCommandView",
     "LicenseView",
     "NewDevice",
     "NewProvisioningKey",
@@ -244,6 +245,17 @@ class TokenBody(Body):
     """A license token; the installed one is meant when it is absent."""
 
     token: Annotated[str, StringConstraints(max_length=16 * 1024)] | None = None
+
+
+class InstallCommandView(Body):
+    """How to install the agent; `fingerprint` is the SHA-256 (hex) of the release key in DER."""
+
+    command: str
+    release_key_pem: str
+    fingerprint: str
+    version: str
+    released: Time
+    architectures: list[str]
 
 
 class LicenseView(Body):

@@ -33,6 +33,8 @@ class TenantSettings(ServiceSettings):
     order_key_file: Path
     data_key_file: Path
     deployment_manifest: Path | None = None
+    install_dir: Path | None = None
+    """The agent's release, which devices install from; without it there is none here."""
 
     mqtt_host: str
     mqtt_port: Annotated[int, Field(ge=1, le=65535)] = 8883

@@ -32,6 +32,7 @@ PUBLIC = {
     ("GET", "/crl.pem"),
     ("GET", "/health/live"),
     ("GET", "/health/ready"),
+    ("GET", "/install/{file}"),
     ("GET", "/openapi.json"),
 }
 SCOPES = ("read", "devices", "target-states", "overrides", "provisioning-keys", "audit",

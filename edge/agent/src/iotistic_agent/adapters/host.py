@@ -18,7 +18,11 @@ def host_paths(settings: Settings) -> HostPaths:
     """Return the engine's socket and what is the agent's own, as told and as they really are."""
     return HostPaths(
         engine_sockets=_both(settings.engine_socket),
-        own=(*_both(settings.state_dir), *_both(settings.policy_file)),
+        own=(
+            *_both(settings.state_dir),
+            *_both(settings.policy_file),
+            *_both(settings.api_socket),
+        ),
     )
 
 

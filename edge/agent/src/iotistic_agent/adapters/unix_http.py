@@ -41,9 +41,11 @@ class UnixHttp:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._open: set[_UnixConnection] = set()
+        self._ended = False
 
     def interrupt(self) -> None:
-        """End all requests that are under way; their threads get an EngineFault."""
+        """End all requests that are under way, and later ones; their threads get an EngineFault."""
+        self._ended = True
         for connection in tuple(self._open):
             connection.interrupt()
 
@@ -75,6 +77,9 @@ class UnixHttp:
         connection = _UnixConnection(self._path, timeout)
         self._open.add(connection)
         try:
+            connection.connect()
+            if self._ended:  # looked at once connected: from here on an interruption is felt
+                raise EngineFault("engine", "the agent ends")
             if body is None:
                 connection.request(method, target)
             else:

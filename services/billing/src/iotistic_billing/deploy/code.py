@@ -27,7 +27,9 @@ DEPLOYED = (
     "uv.lock",
 )
 # Roles of the platform and of devices: a change there changes no tenant.
-ELSEWHERE = frozenset({"billing", "demo_images", "docker_engine", "docker_registry", "edge_agent"})
+ELSEWHERE = frozenset(
+    {"agent_release", "billing", "demo_images", "docker_engine", "docker_registry", "edge_agent"}
+)
 LEFT_OUT = frozenset({"__pycache__", "README.md", "tests", "molecule"})
 LOOKS = 5
 

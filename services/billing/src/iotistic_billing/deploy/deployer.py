@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from iotistic_billing.settings import WorkerSettings
+    from iotistic_billing.usecases.invitations import Invitations
     from iotistic_billing.usecases.licensing import Licensing
     from iotistic_billing.usecases.tenants import Tenant, Tenants
     from iotistic_kit.clock import Clock
@@ -50,6 +51,7 @@ class Deployer:
     queue: WorkQueue
     tenants: Tenants
     licensing: Licensing
+    invitations: Invitations
     keys: KeyStore
     clock: Clock
     settings: WorkerSettings
@@ -166,8 +168,11 @@ class Deployer:
             if JobKind(job.kind) is not JobKind.DELETE:
                 pin = facts.get("tenant_ca_pin")
                 ca_pin = pin if isinstance(pin, str) else None
-                await deployments.applied(job.key, fence=job.fence, now=now, ca_pin=ca_pin)
+                done = await deployments.applied(job.key, fence=job.fence, now=now, ca_pin=ca_pin)
+                if done and JobKind(job.kind) is JobKind.DEPLOY:
+                    await self.invitations.ask(connection, job.key)
             elif await deployments.remove(job.key, fence=job.fence):
+                await self.invitations.forget(connection, job.key)
                 await PostgresCustomers(connection).set_removed(job.key, now)
 
 

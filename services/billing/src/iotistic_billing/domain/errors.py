@@ -20,6 +20,7 @@ __all__ = [
     "TenantBeingRemoved",
     "TooManyAttempts",
     "TrialsExhausted",
+    "VerificationGone",
     "VerificationPending",
 ]
 
@@ -66,6 +67,10 @@ class PlanConflict(_Conflict):
 
 class VerificationPending(_Conflict):
     """Nothing is deployed before the e-mail address is verified."""
+
+
+class VerificationGone(_NotFound):
+    """The link was used, is over, or never was."""
 
 
 class AddressesExhausted(_Conflict):

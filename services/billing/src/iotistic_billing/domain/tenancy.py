@@ -20,6 +20,7 @@ __all__ = [
     "PlatformFacts",
     "address_for",
     "customer_status",
+    "dashboard_url",
     "deploy_kind",
     "deployment_status",
     "instance_url",
@@ -30,7 +31,7 @@ __all__ = [
 ]
 
 FIRST_HOST, LAST_HOST = 16, 127
-TENANT_PORT = 3002
+TENANT_PORT, DASHBOARD_PORT = 3002, 3000
 UNDER_WAY = frozenset({JobState.QUEUED, JobState.RUNNING})
 # Waiting jobs of these kinds are void once a job of the key's kind is queued.
 CANCELED_BY = {
@@ -63,6 +64,11 @@ def address_for(network: IPv4Network, taken: Collection[str]) -> str:
 def instance_url(address: str) -> str:
     """Return where the tenant API at ``address`` answers."""
     return f"https://{address}:{TENANT_PORT}"
+
+
+def dashboard_url(address: str) -> str:
+    """Return where the dashboard of the tenant at ``address`` answers."""
+    return f"https://{address}:{DASHBOARD_PORT}"
 
 
 def deploy_kind(customer: Customer) -> JobKind:

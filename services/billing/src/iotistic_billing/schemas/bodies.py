@@ -43,7 +43,9 @@ Email = Annotated[
         strip_whitespace=True,
         to_lower=True,
         max_length=254,
-        pattern=r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\.[^@\s\x00-\x1f.]+$",
+        # What else a mail's header would take for several addresses, or for a name, is left out.
+        pattern=r"^[^@\s\x00-\x1f\x7f,;:<>()\[\]\\\"]+"
+        r"@[^@\s\x00-\x1f\x7f,;:<>()\[\]\\\"]+\.[^@\s\x00-\x1f\x7f,;:<>()\[\]\\\".]+$",
     ),
 ]
 
@@ -57,7 +59,7 @@ PlanName = Annotated[str, AfterValidator(_checked_plan)]
 Password = Annotated[SecretStr, Field(min_length=12, max_length=200)]
 
 
-Scope = Literal["read", "devices", "target-states", "overrides", "provisioning-keys"]
+Scope = Literal["read", "devices", "target-states", "overrides", "provisioning-keys", "audit"]
 
 
 Limit = Annotated[int, Field(ge=1, le=500)]

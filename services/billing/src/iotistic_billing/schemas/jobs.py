@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import BaseModel
 
+from iotistic_billing.domain.mail import customer_of
+
 if TYPE_CHECKING:
     from iotistic_kit.work import JobView as QueuedJob
 
@@ -48,7 +50,7 @@ class JobView(BaseModel):
         return cls(
             id=job.id,
             kind=job.kind,
-            customer_id=job.key,
+            customer_id=customer_of(job.key),
             status=job.status,
             reason=job.payload.get("reason"),
             attempt=job.attempt,

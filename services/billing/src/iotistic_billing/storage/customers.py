@@ -44,6 +44,11 @@ class PostgresCustomers:
         found = await self._all(f"{_SELECT} WHERE c.external_id = %s", [external_id])
         return found[0] if found else None
 
+    async def by_email(self, email: str) -> Customer | None:
+        """Return the customer with that address, locked until the transaction ends, or None."""
+        found = await self._all(f"{_SELECT} WHERE c.email = %s FOR UPDATE", [email])
+        return found[0] if found else None
+
     async def page(
         self, *, after: str, limit: int, external_id: str | None = None
     ) -> list[Customer]:
@@ -146,6 +151,18 @@ class PostgresCustomers:
         )
         row = await cursor.fetchone()
         return int(row[0]) if row else 0
+
+    async def forget_unproved(self, before: datetime) -> list[str]:
+        """Remove sign-ups of before that never proved their address nor had a tenant."""
+        cursor = await self._connection.execute(
+            """DELETE FROM customers c USING subscriptions s
+                WHERE s.customer_id = c.id AND s.plan_source = 'trial' AND c.created_at < %s
+                  AND c.email_verified_at IS NULL AND c.removed_at IS NULL
+                  AND NOT EXISTS (SELECT FROM deployments d WHERE d.customer_id = c.id)
+            RETURNING c.id""",
+            [before],
+        )
+        return [row[0] for row in await cursor.fetchall()]
 
     async def _all(self, sql: str, parameters: Any) -> list[Customer]:
         async with self._connection.cursor(row_factory=dict_row) as cursor:

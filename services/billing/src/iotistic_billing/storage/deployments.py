@@ -76,14 +76,15 @@ class PostgresDeployments:
 
     async def applied(
         self, customer_id: str, *, fence: int, now: datetime, ca_pin: str | None
-    ) -> None:
+    ) -> bool:
         """Note that what the job began with is in place; a lower fence changes nothing."""
-        await self._connection.execute(
+        cursor = await self._connection.execute(
             """UPDATE deployments SET applied_hash = begun_hash, applied_at = %s,
                    ca_pin = coalesce(%s, ca_pin)
                WHERE customer_id = %s AND fence = %s""",
             [now, ca_pin, customer_id, fence],
         )
+        return cursor.rowcount == 1
 
     async def remove(self, customer_id: str, *, fence: int) -> bool:
         """Forget the deployment, so that its address is free; a lower fence changes nothing."""

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from iotistic_billing.domain.errors import (
     IdempotencyKeyReused,
     LoginRefused,
-    TooManyAttempts,
     TrialsExhausted,
     VerificationPending,
 )
@@ -22,9 +21,11 @@ from iotistic_billing.storage.customers import PostgresCustomers
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from iotistic_billing.usecases.attempts import Attempts
     from iotistic_billing.usecases.customers import Registry
     from iotistic_billing.usecases.passwords import Passwords
     from iotistic_billing.usecases.tenants import Queued, Tenants
+    from iotistic_billing.usecases.verification import Verification
     from iotistic_kit.clock import Clock
     from iotistic_kit.db import Connection, Database
 
@@ -83,6 +84,8 @@ class Accounts:
         registry: Registry,
         clock: Clock,
         *,
+        attempts: Attempts,
+        verification: Verification,
         pending_trials: int,
         random_name: Callable[[int], str],
         passwords: Passwords,
@@ -92,6 +95,8 @@ class Accounts:
         self._tenants = tenants
         self._registry = registry
         self._clock = clock
+        self._attempts = attempts
+        self._verification = verification
         self._pending_trials = pending_trials
         self._random_name = random_name
         self._passwords = passwords
@@ -102,7 +107,7 @@ class Accounts:
 
         A repetition under the same Idempotency-Key returns what the first one made.
         """
-        await self._count("signup", form.source, SIGN_UPS, SIGN_UP_WINDOW)
+        await self._attempts.count("signup", form.source, SIGN_UPS, SIGN_UP_WINDOW)
         body_hash = fingerprint(self._seed, form.typed)
         before = await self._answered(form, body_hash)
         if before is not None:
@@ -123,18 +128,8 @@ class Accounts:
             return made
 
     async def login(self, email: str, password: str, source: str) -> Session:
-        """Return a new session; LoginRefused alike for a wrong password and an unknown address.
-
-        Tries are counted by the address that they come from, so that nobody tries one password
-        with many accounts, and by the account, so that many addresses together get no further.
-        """
-        await self._count("login_address", source, LOGINS_OF_ADDRESS, LOGIN_WINDOW)
-        await self._count("login_email", email, LOGINS_OF_EMAIL, LOGIN_WINDOW)
-        async with self._database.connection() as connection:
-            found = await PostgresCustomers(connection).password_of(email)
-        customer_id, stored = found or ("", None)
-        if not await self._passwords.matches(stored, password):
-            raise LoginRefused("the e-mail address or the password is wrong")
+        """Return a new session; LoginRefused alike for a wrong password and an unknown address."""
+        customer_id = await self.check_password(email, password, source)
         now = self._clock.now()
         token = new_session_token()
         session = Session(token=token, customer_id=customer_id, expires_at=now + SESSION)
@@ -144,6 +139,21 @@ class Accounts:
             audit = PostgresAudit(connection)
             await audit.note(now, customer_id, "session_opened", customer_id, source=source)
         return session
+
+    async def check_password(self, email: str, password: str, source: str) -> str:
+        """Return the customer whose password this is, or raise LoginRefused.
+
+        Tries are counted by the address that they come from, so that nobody tries one password
+        with many accounts, and by the account, so that many addresses together get no further.
+        """
+        await self._attempts.count("login_address", source, LOGINS_OF_ADDRESS, LOGIN_WINDOW)
+        await self._attempts.count("login_email", email, LOGINS_OF_EMAIL, LOGIN_WINDOW)
+        async with self._database.connection() as connection:
+            found = await PostgresCustomers(connection).password_of(email)
+        customer_id, stored = found or ("", None)
+        if not await self._passwords.matches(stored, password):
+            raise LoginRefused("the e-mail address or the password is wrong")
+        return customer_id
 
     async def forget_old(self) -> None:
         """Remove sessions, attempts and kept answers that are over."""
@@ -172,6 +182,7 @@ class Accounts:
         try:
             return await self._tenants.queue(connection, customer, "sign-up", customer_id)
         except VerificationPending:
+            await self._verification.begin(connection, customer)
             return None
 
     async def _answered(self, form: SignUpForm, body_hash: bytes) -> SignedUp | None:
@@ -180,19 +191,6 @@ class Accounts:
         async with self._database.connection() as connection:
             answered = await PostgresAccounts(connection).answered(ROUTE, form.idempotency_key)
         return _replayed(answered, body_hash) if answered is not None else None
-
-    async def _count(self, action: str, source: str, limit: int, window: timedelta) -> None:
-        now = self._clock.now()
-        async with self._database.transaction() as connection:
-            again = await PostgresAccounts(connection).count_attempt(
-                action, source, now, window, limit
-            )
-        if again is not None:
-            seconds = max(1, int((again - now).total_seconds()) + 1)
-            raise TooManyAttempts(
-                f"too many attempts; the next is taken in {seconds} s",
-                headers={"Retry-After": str(seconds)},
-            )
 
 
 def _replayed(answered: Answered, body_hash: bytes) -> SignedUp:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iotistic_billing.domain.errors import JobNotFound, JobNotWaiting
+from iotistic_billing.domain.mail import INVITE_JOB, MAIL_JOB, customer_of
 from iotistic_billing.storage.accounts import PostgresAudit
 from iotistic_billing.storage.customers import PostgresCustomers
 from iotistic_billing.storage.deployments import PostgresDeployments
@@ -53,12 +54,10 @@ class Jobs:
             return await self._queue.read_log(connection, job_id, after=after, limit=limit)
 
     async def retry(self, job_id: str, actor: str) -> JobView:
-        """Queue a failed or canceled job anew; only a tenant's last job may be."""
+        """Queue a failed or canceled job anew; of a tenant's deployment only the last may be."""
         async with self._database.transaction() as connection:
             job = await self._locked(connection, job_id)
-            deployment = await PostgresDeployments(connection).get(job.key)
-            if deployment is None or deployment.job_id != job.id:
-                raise JobNotWaiting("a later job has taken its place; deploy instead")
+            await self._check_last(connection, job)
             if job.status not in {JobStatus.FAILED, JobStatus.CANCELED}:
                 raise JobNotWaiting(f"the job is {job.status}")
             await self._queue.retry(connection, job_id)
@@ -75,13 +74,20 @@ class Jobs:
             await self._note(connection, actor, "job_canceled", job)
             return await self._found(connection, job_id)
 
+    async def _check_last(self, connection: Connection, job: JobView) -> None:
+        if job.kind in {MAIL_JOB, INVITE_JOB}:
+            return
+        deployment = await PostgresDeployments(connection).get(job.key)
+        if deployment is None or deployment.job_id != job.id:
+            raise JobNotWaiting("a later job has taken its place; deploy instead")
+
     async def _note(self, connection: Connection, actor: str, action: str, job: JobView) -> None:
         audit = PostgresAudit(connection)
-        await audit.note(self._clock.now(), actor, action, job.key, job_id=job.id)
+        await audit.note(self._clock.now(), actor, action, customer_of(job.key), job_id=job.id)
 
     async def _locked(self, connection: Connection, job_id: str) -> JobView:
         job = await self._found(connection, job_id)
-        await PostgresCustomers(connection).get(job.key, lock=True)
+        await PostgresCustomers(connection).get(customer_of(job.key), lock=True)
         return await self._found(connection, job_id)
 
     async def _found(self, connection: Connection, job_id: str) -> JobView:

@@ -196,9 +196,13 @@ class Tenants:
         await PostgresCustomers(connection).set_removed(customer.id, None)
         return made
 
-    def _check_verified(self, customer: Customer) -> None:
+    def awaits_verification(self, customer: Customer) -> bool:
+        """Tell whether nothing is deployed for the customer before its address is proved."""
         on_trial = customer.subscription.plan_source is PlanSource.TRIAL
-        if self._verified_only and on_trial and customer.email_verified_at is None:
+        return self._verified_only and on_trial and customer.email_verified_at is None
+
+    def _check_verified(self, customer: Customer) -> None:
+        if self.awaits_verification(customer):
             raise VerificationPending("the e-mail address isn't verified yet")
 
 

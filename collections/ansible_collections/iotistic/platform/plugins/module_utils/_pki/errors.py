@@ -8,6 +8,7 @@ __all__ = [
     "NameRefused",
     "PkiFault",
     "ProvisioningRefused",
+    "ReleaseRefused",
     "RequestRefused",
     "SealBroken",
     "SerialUnknown",
@@ -40,6 +41,10 @@ class NameRefused(PkiFault):
 
 class KeyRefused(PkiFault):
     """A key that can't be read, of a kind or strength that isn't taken."""
+
+
+class ReleaseRefused(PkiFault):
+    """What was built can't be released."""
 
 
 class RequestRefused(PkiFault):

@@ -1,0 +1,1 @@
+"""Mail: composed, and sent or put into a folder."""

@@ -1,0 +1,1 @@
+"""Words and shapes of what pages show; pure."""

@@ -1,0 +1,202 @@
+"""Drafts of a device's target state: written, compared, deployed; and the way back."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from falcon.asgi import Request, Response
+
+from iotistic_contract.codec import parse_json
+from iotistic_contract.errors import MalformedJson
+from iotistic_dashboard.access import PERSON, caller_of
+from iotistic_dashboard.api import ApiRefused
+from iotistic_dashboard.domain.changes import change_rows
+from iotistic_dashboard.sessions.desk import Caller
+from iotistic_dashboard.views import Device, Target
+from iotistic_dashboard.web.acts import attempt
+from iotistic_dashboard.web.faults import said
+from iotistic_dashboard.web.forms import form_of
+from iotistic_dashboard.web.page import page
+from iotistic_dashboard.web.pages import Pages
+from iotistic_kit.errors import Problem
+
+__all__ = ["Deploy", "Drafts", "Rollback"]
+
+LARGEST = 2 * 1024 * 1024
+EMPTY: dict[str, Any] = {"apps": {}, "config": {}}
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """A device with its target, its draft (None without one) and its past."""
+
+    device: Device
+    target: Target
+    draft: dict[str, Any] | None
+    past: list[dict[str, Any]]
+    next: str | None
+
+    def facts(self) -> dict[str, Any]:
+        spec = (self.draft or {}).get("spec") or self.target.spec or EMPTY
+        past = [{**one, "rows": change_rows(one.get("diff"))} for one in self.past]
+        return {
+            "device": self.device,
+            "target": self.target,
+            "draft": self.draft,
+            "rows": change_rows((self.draft or {}).get("diff")),
+            "text": json.dumps(spec, indent=2, ensure_ascii=False),
+            "past": past,
+            "next": self.next,
+            "tab": "deploy",
+            "fault": "",
+        }
+
+
+async def _look(caller: Caller, uuid: str, before: str = "") -> _Desk:
+    at = f"/api/v1/devices/{uuid}"
+    history = caller.get(f"{at}/target-state/history", limit=20, before=before)
+    device, target, past, draft, _ = await asyncio.gather(
+        caller.get(at),
+        caller.get(f"{at}/target-state"),
+        history,
+        _draft(caller, at),
+        caller.person(),
+    )
+    return _Desk(
+        device=Device.model_validate(device),
+        target=Target.model_validate(target),
+        draft=draft,
+        past=past["items"],
+        next=past.get("next"),
+    )
+
+
+async def _draft(caller: Caller, at: str) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = await caller.get(f"{at}/target-state/draft")
+    except ApiRefused as refused:
+        if refused.status in {403, 404}:
+            return None
+        raise
+    return found
+
+
+class Drafts:
+    """``/devices/{uuid}/deploy``: the draft, what it would change, and the history."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+
+    @page("Show the draft of a target state and the history", access=PERSON)
+    async def on_get(self, req: Request, resp: Response, uuid: UUID) -> None:
+        """Answer the editor, the differences and the past."""
+        desk = await _look(caller_of(req), str(uuid), req.get_param("before", default="")[:40])
+        self._pages.show(req, resp, "device/deploy", **desk.facts())
+
+    @page("Save a draft", access=PERSON, max_body=LARGEST)
+    async def on_post(self, req: Request, resp: Response, uuid: UUID) -> None:
+        """Go back to the differences; a text that is refused stays in the editor."""
+        caller, form = caller_of(req), form_of(req)
+        text, base = form.raw("spec"), _number(form.text("base"))
+        query = {"draftRevision": form.text("draft") or None}
+        try:
+            call = caller.send(
+                "PUT",
+                f"/api/v1/devices/{uuid}/target-state/draft",
+                parse_json(text.encode()),
+                headers={"If-Match": f'"{base}"'},
+                query=query,
+            )
+            await call
+        except (MalformedJson, ApiRefused) as exc:
+            refused = isinstance(exc, ApiRefused)
+            fault = said(exc) if isinstance(exc, ApiRefused) else f"This isn't JSON: {exc}"
+            status = exc.status if isinstance(exc, ApiRefused) and refused else 422
+            facts = (await _look(caller, str(uuid))).facts() | {"text": text, "fault": fault}
+            self._pages.show(req, resp, "device/deploy", status=status, **facts)
+            return
+        caller.tell("ok", "The draft is saved. Look at the differences, then deploy it.")
+        resp.status, resp.location = 303, f"/devices/{uuid}/deploy"
+
+
+class Deploy:
+    """``/devices/{uuid}/deploy/now`` and ``…/deploy/discard``."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+
+    @page("Deploy the draft", access=PERSON)
+    async def on_post(self, req: Request, resp: Response, uuid: UUID) -> None:
+        """Go back to the page, which says that the draft is in force."""
+        caller, form = caller_of(req), form_of(req)
+        body = {"baseRevision": _number(form.text("base"))}
+        if form.text("draft"):
+            body["draftRevision"] = _number(form.text("draft"))
+        call = caller.send("POST", f"/api/v1/devices/{uuid}/deploy", body)
+        done = "The draft is in force. The device takes it with its next poll."
+        await attempt(caller, resp, call, back=f"/devices/{uuid}/deploy", done=done)
+
+    @page("Ask before a draft is discarded", access=PERSON)
+    async def on_get_discard(self, req: Request, resp: Response, uuid: UUID) -> None:
+        """Answer the question."""
+        desk = await _look(caller_of(req), str(uuid))
+        if desk.draft is None:
+            raise Problem(404, "not_found", "There is no draft.")
+        changes = len(desk.facts()["rows"])
+        self._pages.show(
+            req, resp, "confirm",
+            title="Discard the draft?",
+            lost=[(f"the draft of {desk.device.name} with {changes} changes, "
+                  f"saved by {desk.draft.get('changedBy')}")],
+            kept=["what is in force on the device"],
+            act=f"/devices/{uuid}/deploy/discard", label="Discard the draft",
+            back=f"/devices/{uuid}/deploy",
+        )  # fmt: skip
+
+    @page("Discard the draft", access=PERSON)
+    async def on_post_discard(self, req: Request, resp: Response, uuid: UUID) -> None:
+        """Go back to the page."""
+        caller = caller_of(req)
+        call = caller.send("DELETE", f"/api/v1/devices/{uuid}/target-state/draft")
+        back = f"/devices/{uuid}/deploy"
+        await attempt(caller, resp, call, back=back, done="The draft is discarded.")
+
+
+class Rollback:
+    """``/devices/{uuid}/rollback``."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+
+    @page("Ask before a device goes back", access=PERSON)
+    async def on_get(self, req: Request, resp: Response, uuid: UUID) -> None:
+        """Answer the question, with the versions."""
+        desk = await _look(caller_of(req), str(uuid))
+        version = _number(req.get_param("version", default=""))
+        self._pages.show(
+            req, resp, "confirm",
+            title=f"Go back to version {version}?",
+            lost=[f"what version {desk.target.version} of {desk.device.name} changed since then"],
+            kept=["the history: you can come back to it", "overrides by people"],
+            act=f"/devices/{uuid}/rollback", label=f"Go back to version {version}",
+            fields={"version": version, "base": desk.target.spec_revision},
+            back=f"/devices/{uuid}/deploy",
+        )  # fmt: skip
+
+    @page("Go back to an earlier target state", access=PERSON)
+    async def on_post(self, req: Request, resp: Response, uuid: UUID) -> None:
+        """Go back to the page, which says so."""
+        caller, form = caller_of(req), form_of(req)
+        version = _number(form.text("version"))
+        body = {"version": version, "baseRevision": _number(form.text("base"))}
+        call = caller.send("POST", f"/api/v1/devices/{uuid}/rollback", body)
+        done = f"Version {version} is in force again, as a new version."
+        await attempt(caller, resp, call, back=f"/devices/{uuid}/deploy", done=done)
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 16):
+        raise Problem(422, "invalid", "A number is missing.")
+    return int(text)

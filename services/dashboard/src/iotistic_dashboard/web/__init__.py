@@ -1,0 +1,1 @@
+"""What every page has in common: cookies, forms, headers, templates, files."""

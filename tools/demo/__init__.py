@@ -1,0 +1,1 @@
+"""The demo site on this machine, as one command: ``./run demo``."""
