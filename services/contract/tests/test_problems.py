@@ -31,6 +31,7 @@ BY_STATUS = {
         "other_fleet",
         "plan_conflict",
         "last_owner",
+        "owner_exists",
         "draft_stale",
         "secrets_gone",
     },

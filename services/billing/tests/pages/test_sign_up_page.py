@@ -210,6 +210,17 @@ async def test_five_an_hour_and_address_together_with_the_api(billing, browser):
     assert browser.heading() == "Too many attempts"
 
 
+async def test_a_service_that_is_busy_says_so_on_a_page(billing, browser):
+    passwords = billing.built.parts.accounts._passwords
+    passwords._wait = 0.05
+    async with passwords._slots, passwords._slots:
+        answer = await browser.sign_up()
+
+    assert (answer.status_code, browser.heading()) == (503, "Not just now")
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert await count(billing, "SELECT count(*) FROM customers") == 0
+
+
 @VERIFYING
 async def test_a_sign_up_that_nobody_confirms_is_forgotten_after_three_days(billing, browser):
     await browser.sign_up()

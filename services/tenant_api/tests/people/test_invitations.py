@@ -134,7 +134,8 @@ async def test_billing_invites_the_first_owner_only(api: Any) -> None:
     assert statuses == [404, 404, 200], "each takes the place of the one before"
     assert (await api.call("GET", ROUTE, scope=["invite"])).status_code == 403
     assert (await accept(api, third)).status_code == 200
-    assert (await by_billing("c@example.com")).status_code == 403
+    refused = await by_billing("c@example.com")
+    assert (refused.status_code, refused.json["code"]) == (409, "owner_exists")
 
 
 class TestOnStarter:

@@ -96,7 +96,7 @@ class InvitationDesk:
             users = PostgresUsers(connection)
             await users.lock_all()
             if await users.owners() > 0:
-                raise Refused(403, "forbidden", "there is an owner already")
+                raise Refused(409, "owner_exists", "there is an owner already")
             await PostgresInvitations(connection).revoke_by(by, now)
             return await invite(connection, email, role, by=by, now=now)
 

@@ -11,10 +11,11 @@ if TYPE_CHECKING:
 
     from iotistic_billing.domain.errors import TooManyAttempts
     from iotistic_billing.resources.pages.frame import Frame
+    from iotistic_kit.errors import DomainError
 
-__all__ = ["gone", "refused", "see", "too_many"]
+__all__ = ["gone", "refused", "see", "too_many", "unable"]
 
-_HOUR = "3600"
+_HOUR, _MINUTE = "3600", "60"
 
 
 def see(resp: Response, place: str) -> None:
@@ -58,3 +59,15 @@ def gone(frame: Frame, req: Request, resp: Response) -> None:
         label="See how far your sign-up is",
     )
     frame.tell(req, resp, 404, said)
+
+
+def unable(frame: Frame, req: Request, resp: Response, error: DomainError, back: str) -> None:
+    """Say that it can't be done now, and not why: that is nothing a visitor could mend."""
+    said = Said(
+        heading="Not just now",
+        words="Too much is going on. Nothing was done; try again in a little while.",
+        back=back,
+        label="Try again",
+    )
+    resp.set_header("Retry-After", error.headers.get("Retry-After", _MINUTE))
+    frame.tell(req, resp, 503, said)

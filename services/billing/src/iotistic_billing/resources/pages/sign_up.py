@@ -9,10 +9,11 @@ from pydantic import ValidationError
 
 from iotistic_billing.domain.errors import TooManyAttempts
 from iotistic_billing.resources.pages.frame import HTML, LARGEST_FORM, FormRefused, set_cookie
-from iotistic_billing.resources.pages.replies import refused, see, too_many
+from iotistic_billing.resources.pages.replies import refused, see, too_many, unable
 from iotistic_billing.schemas.bodies import SignUpBody
 from iotistic_billing.usecases.accounts import SignUpForm
 from iotistic_kit.auth import PUBLIC
+from iotistic_kit.errors import DomainError
 from iotistic_kit.operation import operation
 
 if TYPE_CHECKING:
@@ -91,6 +92,9 @@ class SignUpPage:
             token = await self._visitors.sign_up(form)
         except TooManyAttempts as error:
             too_many(self._frame, req, resp, error, "/sign-up")
+            return
+        except DomainError as error:
+            unable(self._frame, req, resp, error, "/sign-up")
             return
         await self._sleep(rest_of_tick(self._clock.steady() - begun))
         set_cookie(resp, token)

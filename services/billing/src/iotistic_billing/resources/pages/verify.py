@@ -6,6 +6,7 @@ Programs that look into mail open links, too: opening shows, only the button con
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from iotistic_billing.domain.errors import LoginRefused, TooManyAttempts, VerificationGone
 from iotistic_billing.resources.pages.frame import (
@@ -15,9 +16,10 @@ from iotistic_billing.resources.pages.frame import (
     set_cookie,
     token_of,
 )
-from iotistic_billing.resources.pages.replies import gone, refused, see, too_many
+from iotistic_billing.resources.pages.replies import gone, refused, see, too_many, unable
 from iotistic_kit.auth import PUBLIC
 from iotistic_kit.bodies import is_storable
+from iotistic_kit.errors import DomainError
 from iotistic_kit.operation import operation
 
 if TYPE_CHECKING:
@@ -82,6 +84,8 @@ class VerifyPage:
             link = await self._link(req, token)
             fault = "This isn't the password of the sign-up."
             self._ask(req, resp, token, link, fault)
+        except DomainError as error:
+            unable(self._frame, req, resp, error, f"/verify?token={quote(token)}")
         else:
             set_cookie(resp, visit)
             see(resp, "/status")

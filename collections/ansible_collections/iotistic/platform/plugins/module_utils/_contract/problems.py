@@ -36,6 +36,7 @@ class Code(StrEnum):
     WRONG_PASSWORD = "wrong_password"  # noqa: S105 - a word, no password
     WRONG_CODE = "wrong_code"
     LAST_OWNER = "last_owner"
+    OWNER_EXISTS = "owner_exists"
     INVITATION_GONE = "invitation_gone"
     # Provisioning.
     PROOF_REQUIRED = "proof_required"
@@ -88,6 +89,7 @@ STATUS: Mapping[Code, int] = MappingProxyType(
         Code.WRONG_PASSWORD: 403,
         Code.WRONG_CODE: 403,
         Code.LAST_OWNER: 409,
+        Code.OWNER_EXISTS: 409,
         Code.INVITATION_GONE: 404,
         Code.PROOF_REQUIRED: 422,
         Code.KEY_TYPE: 422,
