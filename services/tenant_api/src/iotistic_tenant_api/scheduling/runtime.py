@@ -29,6 +29,7 @@ from iotistic_tenant_api.scheduling.tasks import (
 from iotistic_tenant_api.security.billing import Seeds, read_installed
 from iotistic_tenant_api.security.certificates import DeviceCertificates
 from iotistic_tenant_api.storage.connection import DEVICE_CHANGED, TARGET_CHANGED
+from iotistic_tenant_api.storage.events import PostgresEvents
 from iotistic_tenant_api.storage.housekeeping import forget
 from iotistic_tenant_api.storage.metrics import PostgresMetrics
 
@@ -187,7 +188,8 @@ async def _keep_house(settings: TenantSettings, database: Database, clock: Clock
             installed = await read_installed(connection, seeds, settings.customer_id, now)
             license_ = installed.license
         removed = await PostgresMetrics(connection).forget(now)
-        return removed + await forget(connection, now, retention(license_))
+        removed += await PostgresEvents(connection).forget(now, retention(license_))
+        return removed + await forget(connection, now)
 
 
 async def _hold(lock: psycopg.AsyncConnection[object]) -> None:

@@ -12,7 +12,7 @@ from iotistic_tenant_api.storage.connection import FLEET_CHANGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from iotistic_tenant_api.domain.events import Event
     from iotistic_tenant_api.storage.connection import Connection
@@ -65,6 +65,11 @@ class PostgresEvents:
                 {"uuid": uuid, "before": before, "limit": limit},
             )
             return await cursor.fetchall()
+
+    async def forget(self, now: datetime, kept: timedelta) -> int:
+        """Remove what is older than `kept`; return how much that was."""
+        cursor = await self._connection.execute("DELETE FROM events WHERE at < %s", (now - kept,))
+        return cursor.rowcount
 
     async def _tell(self, told: Told, numbers: dict[str, int]) -> None:
         parts = [f"{number}:{uuid}" for uuid, number in numbers.items()]

@@ -16,8 +16,8 @@ __all__ = ["forget"]
 _KEPT = timedelta(days=90)
 
 
-async def forget(connection: Connection, now: datetime, events_kept: timedelta) -> int:
-    """Remove what decides nothing any more: tries, challenges, dead marks, old history, events."""
+async def forget(connection: Connection, now: datetime) -> int:
+    """Remove what decides nothing any more: tries, challenges, dead marks, old history."""
     removed = await PostgresProvisioningAttempts(connection).forget(now)
     for statement in (
         """DELETE FROM device_marks m USING device_registrations r
@@ -28,5 +28,4 @@ async def forget(connection: Connection, now: datetime, events_kept: timedelta) 
     ):
         cursor = await connection.execute(statement, (now - _KEPT,))
         removed += cursor.rowcount
-    cursor = await connection.execute("DELETE FROM events WHERE at < %s", (now - events_kept,))
-    return removed + cursor.rowcount + await forget_people(connection, now)
+    return removed + await forget_people(connection, now)
