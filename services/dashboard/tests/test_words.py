@@ -10,14 +10,23 @@ from iotistic_dashboard.api import route
 from iotistic_dashboard.domain import marks
 from iotistic_dashboard.domain.changes import change_rows
 from iotistic_dashboard.domain.events import sentence
-from iotistic_dashboard.domain.keys import install_command, key_rows
+from iotistic_dashboard.domain.keys import key_rows, provision_command
 from iotistic_dashboard.domain.license import LimitRow, limits_of
 from iotistic_dashboard.domain.metrics import charts, columns
 from iotistic_dashboard.domain.roles import may_give
 from iotistic_dashboard.domain.services import service_rows
 from iotistic_dashboard.domain.tags import tags_of
 from iotistic_dashboard.domain.wishes import DeviceWish
-from iotistic_dashboard.domain.words import ago, browser, counted, moment, number, size, until
+from iotistic_dashboard.domain.words import (
+    ago,
+    browser,
+    counted,
+    image,
+    moment,
+    number,
+    size,
+    until,
+)
 
 DASH = "\u2013"
 STOPPED = {"serviceId": "web", "state": "stopped", "reason": "x"}
@@ -147,7 +156,7 @@ def test_keys_by_state_and_what_is_typed_on_a_device():
         ("new", "open"), ("old", "open"), ("used", "used"), ("over", "expired"),
         ("dead", "revoked"),
     ]  # fmt: skip
-    command = install_command("iotp1.a.b@h; rm -rf /")
+    command = provision_command("iotp1.a.b@h; rm -rf /")
     assert command == "printf '%s\\n' 'iotp1.a.b@h; rm -rf /' | sudo iotctl provision"
 
 
@@ -212,3 +221,8 @@ def test_no_word_leaves_its_place_in_a_path(segments):
     with pytest.raises(ValueError, match="not a path"):
         route(*segments)
     assert route("a", "b/../c?d") == "/a/b%2F..%2Fc%3Fd"
+
+
+def test_images() -> None:
+    assert image("host:5000/a/b:1.0") == "host:5000/a/b:1.0"
+    assert image("host/a@sha256:" + "0123456789ab" * 5 + "cdef") == "host/a@sha256:0123456789ab"

@@ -7,7 +7,7 @@ from typing import Any
 
 from iotistic_dashboard.domain.words import moment
 
-__all__ = ["install_command", "key_rows"]
+__all__ = ["key_rows", "provision_command"]
 
 
 def key_rows(keys: Iterable[Mapping[str, Any]], now: datetime) -> list[dict[str, Any]]:
@@ -17,7 +17,7 @@ def key_rows(keys: Iterable[Mapping[str, Any]], now: datetime) -> list[dict[str,
     return sorted(rows, key=lambda row: row["state"] != "open")
 
 
-def install_command(string: str) -> str:
+def provision_command(string: str) -> str:
     """Return the one line that gives the string to a device's agent, in no argument list."""
     return f"printf '%s\\n' {shlex.quote(string)} | sudo iotctl provision"
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-__all__ = ["ago", "browser", "counted", "moment", "number", "short_hash", "size", "until"]
+__all__ = ["ago", "browser", "counted", "image", "moment", "number", "short_hash", "size", "until"]
 
 _STEPS = ((60, "s", 1), (3600, "min", 60), (86_400, "h", 3600), (86_400 * 60, "d", 86_400))
 
@@ -84,3 +84,9 @@ def counted(count: int, one: str, many: str = "") -> str:
 def short_hash(text: str) -> str:
     """Return enough of a digest or id to tell it from others."""
     return text.removeprefix("sha256:")[:12]
+
+
+def image(name: str) -> str:
+    """Return an image's name with its digest cut short."""
+    repository, at, digest = name.partition("@sha256:")
+    return f"{repository}{at}{digest[:12]}"

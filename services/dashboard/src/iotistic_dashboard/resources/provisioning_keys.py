@@ -8,7 +8,8 @@ from falcon.asgi import Request, Response
 
 from iotistic_dashboard.access import PERSON, caller_of
 from iotistic_dashboard.api import ApiRefused, route
-from iotistic_dashboard.domain.keys import install_command, key_rows
+from iotistic_dashboard.domain.keys import key_rows, provision_command
+from iotistic_dashboard.sessions.desk import Caller
 from iotistic_dashboard.web.acts import attempt
 from iotistic_dashboard.web.faults import said
 from iotistic_dashboard.web.forms import form_of
@@ -54,8 +55,13 @@ class ProvisioningKeys:
             caller.tell("bad", said(refused))
             redirect(resp, "/provisioning-keys")
             return
-        facts = {"key": made, "qr": qr_svg(made["key"], "The provisioning string as a QR code")}
-        self._pages.show(req, resp, "key_made", command=install_command(made["key"]), **facts)
+        self._pages.show(
+            req, resp, "key_made",
+            key=made,
+            install=await _install(caller),
+            provision=provision_command(made["key"]),
+            qr=qr_svg(made["key"], "The provisioning string as a QR code"),
+        )  # fmt: skip
 
 
 class KeyRevocation:
@@ -85,6 +91,17 @@ class KeyRevocation:
         call = caller.send("DELETE", route("api", "provisioning-keys", key_id))
         done = f"{form_of(req).text('name') or key_id} is revoked."
         await attempt(caller, resp, call, back="/provisioning-keys", done=done)
+
+
+async def _install(caller: Caller) -> str | None:
+    """Return the line that installs the agent; None where the tenant has no release of it."""
+    try:
+        found = await caller.get("/api/v1/install-command")
+    except ApiRefused as refused:
+        if refused.status == 404:
+            return None
+        raise
+    return str(found["command"])
 
 
 def _number(text: str) -> int:

@@ -40,7 +40,8 @@ class Pages:
         )
         self._environment.globals.update(static=assets.address, marks=marks, counted=words.counted)
         self._environment.filters.update(
-            number=words.number, size=words.size, short_hash=words.short_hash, ago=self._ago,
+            number=words.number, size=words.size, short_hash=words.short_hash,
+            image=words.image, ago=self._ago,
             until=self._until, browser=words.browser,
         )  # fmt: skip
         self._environment.globals["ui"] = self._environment.get_template("_ui.html").module
