@@ -57,7 +57,7 @@ class FormGuard:
         cookie = self._cookie.read(req)
         given = form.fields.get("csrf", "").encode()
         if cookie is None or not hmac.compare_digest(self._vault.csrf(cookie).encode(), given):
-            raise Problem(403, "csrf", "This form is from another session, or from long ago.")
+            raise Problem(403, "forbidden", "This form is from another session, or from long ago.")
         req.context.form = form
 
     def _check_origin(self, req: Request) -> None:
@@ -68,7 +68,7 @@ class FormGuard:
             ours = self._origin or f"https://{req.get_header('Host') or ''}".lower()
             same = origin.lower() == ours
         if not same:
-            raise Problem(403, "foreign_origin", "This form was sent from another site.")
+            raise Problem(403, "forbidden", "This form was sent from another site.")
 
 
 def form_of(req: Request) -> Form:
