@@ -6,10 +6,15 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.bench import deploy, fleet, license_gate
+from tests.bench import dashboard, deploy, fleet, license_gate
 from tests.bench.figure import Figure, table
 
-BENCHMARKS = {"deploy": deploy.run, "fleet": fleet.run, "license": license_gate.run}
+BENCHMARKS = {
+    "dashboard": dashboard.run,
+    "deploy": deploy.run,
+    "fleet": fleet.run,
+    "license": license_gate.run,
+}
 
 
 def main() -> int:
