@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import wheels
 from iotistic_contract.agent_release import ARCHITECTURES, Bundle, Bundles, composed
 from iotistic_contract.codec import encode
-from iotistic_contract.planning.agent_release import plan
+from iotistic_contract.planning.agent_release import ReleaseKeyDiffers, plan
 from iotistic_pki.release import BUNDLES, ReleaseFolder
 
 if TYPE_CHECKING:
@@ -187,7 +187,12 @@ def bundles(chosen: argparse.Namespace) -> int:
 def sign(chosen: argparse.Namespace) -> int:
     """Write the release unless it is there and sound."""
     folder = ReleaseFolder(chosen.dest, chosen.key, TARGET, PACKAGING)
-    planned = plan(folder.read(datetime.now(UTC)), folder.wanted())
+    actual, wanted = folder.read(datetime.now(UTC)), folder.wanted()
+    try:
+        planned = plan(actual, wanted, replace_key=chosen.replace_key)
+    except ReleaseKeyDiffers as error:
+        print(f"release: {error}", file=sys.stderr)
+        return 1
     planned.apply(folder)
     print(json.dumps({"changed": planned.changed, "publicKey": folder.public_key()}))
     return 0
@@ -218,6 +223,9 @@ def main(arguments: list[str]) -> int:
     sign_ = commands.add_parser("sign", help="make the release key if it is missing, and sign")
     sign_.add_argument("--key", type=Path, required=True, help="the release key's file")
     sign_.add_argument("--dest", type=Path, required=True, help="the release's folder")
+    sign_.add_argument(
+        "--replace-key", action="store_true", help="sign anew what another key has signed"
+    )
     sign_.set_defaults(run=sign)
     script_ = commands.add_parser("script", help="print the install script, not yet released")
     script_.set_defaults(run=script)

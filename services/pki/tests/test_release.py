@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from iotistic_contract.planning.agent_release import plan
+from iotistic_contract.planning.agent_release import ReleaseKeyDiffers, plan
 from iotistic_pki.errors import KeyRefused, ReleaseRefused
 from iotistic_pki.keys import KeyKind, new_key, write_private
 from iotistic_pki.release import ReleaseFolder, read_manifest
@@ -130,3 +130,17 @@ def test_a_manifest_that_can_t_be_read_is_none(tmp_path: Path, text: str) -> Non
     (tmp_path / "manifest.json").write_text(text)
     found: Manifest | None = read_manifest(tmp_path)
     assert found is None
+
+
+def test_a_lost_key_isn_t_replaced_unasked(release: ReleaseFolder, tmp_path: Path) -> None:
+    run(release)
+    key, folder = tmp_path / "k/key.pem", tmp_path / "release"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    key.rename(tmp_path / "elsewhere.pem")
+    with pytest.raises(ReleaseKeyDiffers):
+        run(release)
+    assert not key.exists()
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    plan(release.read(NOW), release.wanted(), replace_key=True).apply(release)
+    assert verified(folder)
+    assert (folder / "release.pem").read_bytes() != before["release.pem"]

@@ -10,6 +10,7 @@ from iotistic_contract.planning.agent_release import (
     ActualRelease,
     MakeReleaseKey,
     Release,
+    ReleaseKeyDiffers,
     WriteRelease,
     plan,
 )
@@ -39,8 +40,6 @@ NEWER = replace(BUNDLE, sha256="e" * 64)
         (ActualRelease(now=NOW, key=KEY), (WriteRelease(WANTED, NOW),)),
         (SOUND, ()),
         (replace(SOUND, sound=False), (WriteRelease(WANTED, THEN),)),
-        (replace(SOUND, key=OTHER), (WriteRelease(WANTED, NOW),)),
-        (replace(SOUND, key=None, sound=False), (MakeReleaseKey(), WriteRelease(WANTED, NOW))),
         (replace(SOUND, manifest=replace(THERE, installer=KEY)), (WriteRelease(WANTED, NOW),)),
         (replace(SOUND, manifest=replace(THERE, version="0.1.1")), (WriteRelease(WANTED, NOW),)),
         (replace(SOUND, manifest=replace(THERE, bundles=(NEWER,))), (WriteRelease(WANTED, NOW),)),
@@ -50,3 +49,27 @@ def test_steps(actual: ActualRelease, steps: tuple[object, ...]) -> None:
     planned = plan(actual, WANTED)
     assert planned.steps == steps
     assert planned.changed == (planned.before != planned.after)
+
+
+@pytest.mark.parametrize(
+    ("key", "words", "steps"),
+    [
+        (OTHER, OTHER, (WriteRelease(WANTED, NOW),)),
+        (None, "there is no release key", (MakeReleaseKey(), WriteRelease(WANTED, NOW))),
+    ],
+)
+def test_a_release_of_another_key_is_replaced_on_purpose_only(
+    key: str | None, words: str, steps: tuple[object, ...]
+) -> None:
+    actual = replace(SOUND, key=key, sound=False)
+    with pytest.raises(ReleaseKeyDiffers, match=rf"{KEY}.*{words}.*replace_key") as refused:
+        plan(actual, WANTED)
+    assert (refused.value.signed_by, refused.value.found) == (KEY, key)
+    assert plan(actual, WANTED, replace_key=True).steps == steps
+
+
+@pytest.mark.parametrize("ahead", [timedelta(days=2), timedelta(milliseconds=1), timedelta(0)])
+def test_a_release_is_later_than_the_one_before_whatever_the_clock_says(ahead: timedelta) -> None:
+    there = replace(THERE, version="0.1.1", released=NOW + ahead)
+    planned = plan(replace(SOUND, manifest=there), WANTED)
+    assert planned.steps == (WriteRelease(WANTED, NOW + ahead + timedelta(seconds=1)),)

@@ -3,16 +3,42 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from ..agent_release import Bundles, Manifest
 from ..codec import encode
+from ..errors import ContractFault
 from .plan import Plan
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["ActualRelease", "MakeReleaseKey", "Release", "WriteRelease", "plan"]
+__all__ = [
+    "ActualRelease",
+    "MakeReleaseKey",
+    "Release",
+    "ReleaseKeyDiffers",
+    "WriteRelease",
+    "plan",
+]
+
+# Devices compare releases by the second.
+_LATER = timedelta(seconds=1)
+
+
+class ReleaseKeyDiffers(ContractFault):
+    """What is released was signed by another key than the one at hand, None for none."""
+
+    def __init__(self, signed_by: str, found: str | None) -> None:
+        there = "there is no release key" if found is None else f"the release key is {found}"
+        super().__init__(
+            f"the release was signed by the key {signed_by}, but {there}: devices whose command has"
+            " the other key would refuse it. Nothing was changed; bring the key back, or replace it"
+            " on purpose (replace_key: true, or --replace-key)"
+        )
+        self.signed_by = signed_by
+        self.found = found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +76,19 @@ class WriteRelease:
     released: datetime
 
 
-def plan(actual: ActualRelease, desired: Release) -> Plan:
+def plan(actual: ActualRelease, desired: Release, *, replace_key: bool = False) -> Plan:
     """Make the key once; write what differs from the release that is there, or isn't sound.
 
     What is only damaged is written again with its old time: devices take it for the same release.
+    Any other is later than the one before it, whatever the clock says. ReleaseKeyDiffers for a
+    release of another key, unless ``replace_key``.
     """
     after = _shown(desired, actual.key, sound=True)
     there = actual.manifest
     if there is None:
         return Plan(before={}, after=after, steps=_steps(actual, desired, actual.now))
+    if there.key != actual.key and not replace_key:
+        raise ReleaseKeyDiffers(there.key, actual.key)
     found = Release(
         bundles=Bundles(version=there.version, bundles=there.bundles), installer=there.installer
     )
@@ -66,7 +96,7 @@ def plan(actual: ActualRelease, desired: Release) -> Plan:
     if before == after:
         return Plan(before=before, after=after)
     same = found == desired and there.key == actual.key
-    released = there.released if same else actual.now
+    released = there.released if same else max(actual.now, there.released + _LATER)
     return Plan(before=before, after=after, steps=_steps(actual, desired, released))
 
 

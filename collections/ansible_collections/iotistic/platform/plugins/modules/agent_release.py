@@ -31,6 +31,13 @@ options:
     description: The folder of the install script's parts.
     type: path
     required: true
+  replace_key:
+    description:
+      - Whether a release that another key has signed is signed anew. Otherwise it is refused, as
+        commands that were given out have that key.
+    type: bool
+    default: false
+    version_added: 0.1.0
 requirements:
   - cryptography >= 46
 extends_documentation_fragment:
@@ -62,7 +69,7 @@ release:
 from datetime import UTC, datetime
 
 from ..module_utils._argspec import ArgumentSpec
-from ..module_utils._contract.errors import ContractError
+from ..module_utils._contract.errors import ContractFault
 from ..module_utils._contract.planning.agent_release import plan
 from ..module_utils._pki.errors import PkiFault
 from ..module_utils._requirements import require_cryptography
@@ -74,6 +81,7 @@ SPEC = ArgumentSpec(
         "key_file": {"type": "path", "required": True, "no_log": False},
         "bundles": {"type": "path", "required": True},
         "installer": {"type": "path", "required": True},
+        "replace_key": {"type": "bool", "default": False, "no_log": False},
     }
 )
 
@@ -84,11 +92,15 @@ def main() -> None:
     require_cryptography(module)
     try:
         folder = folder_from(module.params)
-        planned = plan(folder.read(datetime.now(UTC)), folder.wanted())
+        planned = plan(
+            folder.read(datetime.now(UTC)),
+            folder.wanted(),
+            replace_key=module.params["replace_key"],
+        )
         if not module.check_mode:
             planned.apply(folder)
         release = facts(folder, planned)
-    except (ContractError, PkiFault, OSError) as error:
+    except (ContractFault, PkiFault, OSError) as error:
         module.fail_json(msg=str(error))
     module.exit_json(release=release, **planned.result())
 

@@ -54,6 +54,19 @@ def test_a_release_is_made_once(run, options, tmp_path):
     assert private not in json.dumps(made)
 
 
+def test_a_release_of_another_key_is_replaced_on_purpose_only(run, options, tmp_path):
+    first = run("agent_release", **options)["release"]
+    other = {**options, "key_file": str(tmp_path / "other/release-key.pem")}
+    for check in (True, False):
+        refused = run("agent_release", check=check, failing=True, **other)["msg"]
+        assert first["fingerprint"] in refused
+        assert "replace_key" in refused
+        assert not (tmp_path / "other").exists()
+    replaced = run("agent_release", **other, replace_key=True)
+    assert replaced["changed"]
+    assert replaced["release"]["fingerprint"] != first["fingerprint"]
+
+
 def test_without_bundles_it_says_so(run, options, tmp_path):
     (tmp_path / "built/bundles.json").unlink()
     assert "bundles.json" in run("agent_release", failing=True, **options)["msg"]
