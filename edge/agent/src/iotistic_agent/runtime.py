@@ -3,6 +3,7 @@
 import asyncio
 import random
 import signal
+import sys
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -137,7 +138,7 @@ class Agent:
             engine=engine,
             device=device,
             policy_file=self._settings.policy_file,
-            host=host_paths(self._settings),
+            host=host_paths(self._settings, Path(sys.prefix)),
             retries=retries,
             pulls=Pulls(engine, retries, self._reconcile.ring),
         )

@@ -13,6 +13,7 @@ from .faults import SettingsRefused
 
 __all__ = ["Settings", "from_environment"]
 
+_KEY_FILE = "PROVISIONING_API_KEY_FILE"
 _SOCKET_PATH_BYTES = 107
 _LEVELS = ("debug", "info", "warning", "error")
 
@@ -25,6 +26,7 @@ class Settings:
     engine_socket: Path
     policy_file: Path
     provisioning: ProvisioningString | None = field(default=None, repr=False)
+    provisioning_file: Path | None = None
     ca_file: Path | None = None
     device_uuid: str | None = None
     device_name: str | None = None
@@ -55,6 +57,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         engine_socket=_socket(words.get("DOCKER_HOST", "unix:///var/run/docker.sock")),
         policy_file=Path(words.get("POLICY_FILE", "/etc/iotistic/policy.json")),
         provisioning=string,
+        provisioning_file=Path(words[_KEY_FILE]) if _KEY_FILE in words else None,
         ca_file=Path(words["CA_FILE"]) if "CA_FILE" in words else None,
         device_uuid=_uuid(words.get("DEVICE_UUID")),
         device_name=words.get("DEVICE_NAME"),
@@ -82,8 +85,8 @@ def _socket(text: str) -> Path:
 def _provisioning(words: Mapping[str, str]) -> ProvisioningString | None:
     """Read the string from PROVISIONING_API_KEY_FILE, else from PROVISIONING_API_KEY."""
     name, text = "PROVISIONING_API_KEY", words.get("PROVISIONING_API_KEY")
-    if "PROVISIONING_API_KEY_FILE" in words:
-        name, path = "PROVISIONING_API_KEY_FILE", Path(words["PROVISIONING_API_KEY_FILE"])
+    if _KEY_FILE in words:
+        name, path = _KEY_FILE, Path(words[_KEY_FILE])
         if not path.exists():
             return None
         try:

@@ -14,15 +14,20 @@ __all__ = ["host_paths", "links_among", "local_ip", "mac_address", "os_version"]
 _NOWHERE = "00:00:00:00:00:00"
 
 
-def host_paths(settings: Settings) -> HostPaths:
-    """Return the engine's socket and what is the agent's own, as told and as they really are."""
+def host_paths(settings: Settings, program: Path) -> HostPaths:
+    """Return the engine's socket and what is the agent's own, as told and as they really are.
+
+    ``program`` is the prefix of its Python. Beside a virtual environment are the others of the
+    install, the link to the current one, and the settings.
+    """
+    own = [settings.state_dir, settings.policy_file, settings.api_socket, program]
+    if settings.provisioning_file is not None:
+        own.append(settings.provisioning_file)
+    if (program / "pyvenv.cfg").exists():
+        own.append(program.parent)
     return HostPaths(
         engine_sockets=_both(settings.engine_socket),
-        own=(
-            *_both(settings.state_dir),
-            *_both(settings.policy_file),
-            *_both(settings.api_socket),
-        ),
+        own=tuple(path for each in own for path in _both(each)),
     )
 
 

@@ -18,6 +18,14 @@ _FOLDERS = ("docker", "containerd", "podman")
 _SOCKET_NAMES = frozenset(PurePosixPath(socket).name for socket in _SOCKETS)
 _USUAL_SOCKETS = tuple(f"{run}/{socket}" for run in _RUN for socket in _SOCKETS)
 _USUAL_FOLDERS = tuple(f"{run}/{folder}" for run in _RUN for folder in _FOLDERS)
+_LIBRARIES = ("/lib", "/usr/lib", "/usr/local/lib")
+# Who writes there is root on the host: the kernel's settings, what systemd starts, what the engine
+# unpacked of every container.
+_SYSTEM = (
+    *("/proc", "/sys"),
+    *(f"{above}/systemd/system" for above in ("/etc", "/run", *_LIBRARIES)),
+    *("/var/lib/docker", "/var/lib/containerd", "/var/lib/containers"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +33,8 @@ class HostPaths:
     """What the agent knows of its host.
 
     ``engine_sockets`` are those that it uses, beside the usual ones; ``own`` is what it lives from:
-    its state folder, the policy. ``links`` are paths of the policy that go through a symbolic link.
+    its state folder, the policy, its program. ``links`` are paths of the policy that go through a
+    symbolic link.
     """
 
     engine_sockets: tuple[str, ...] = ()
@@ -49,7 +58,7 @@ def bind_objections(
             return
         if path in sockets:
             return
-    protected = sockets.union(map(PurePosixPath, (*_USUAL_FOLDERS, *host.own)))
+    protected = sockets.union(map(PurePosixPath, (*_USUAL_FOLDERS, *_SYSTEM, *host.own)))
     reached = [each for each in protected if _overlap(path, each)]
     if reached:
         yield f"bind mount of {source}, which leads to {min(reached)}"
