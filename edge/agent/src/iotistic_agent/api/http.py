@@ -17,6 +17,7 @@ __all__ = ["MAX_BODY", "MAX_HEAD", "Answer", "Problem", "Request", "Stream", "re
 
 MAX_HEAD = 8192
 MAX_BODY = 64 * 1024
+_MOST_FIELDS = 16
 _LINE = re.compile(rb"([A-Z]{1,16}) (/[!-~]*) HTTP/1\.[01]")
 _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t -~\x80-\xff]*)")
 _ONCE = frozenset({"host", "content-length", "authorization"})
@@ -104,10 +105,17 @@ async def read_request(reader: asyncio.StreamReader) -> Request | None:
     return Request(
         method=line[1].decode("ascii"),
         parts=tuple(unquote(part) for part in path.split("/")[1:]),
-        query=dict(parse_qsl(query, keep_blank_values=True, max_num_fields=16)),
+        query=_query(query),
         headers=headers,
         body=await _body(reader, headers),
     )
+
+
+def _query(text: str) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+    except ValueError:
+        raise Problem(Code.MALFORMED, f"a query of more than {_MOST_FIELDS} fields") from None
 
 
 def _headers(lines: list[bytes]) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """What each command asks the agent, and what it prints."""
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from typing import Any
 
 from iotistic_agent.cli import completion, shown
 from iotistic_agent.cli.client import Client, Exit, Failed
+from iotistic_agent.cli.tables import clean, json_text
 
 __all__ = ["COMMANDS"]
 
@@ -61,7 +61,7 @@ def _config(asked: argparse.Namespace, client: Client) -> Exit:
     if asked.setting not in known:
         raise Failed(Exit.NOT_FOUND, f"no setting {asked.setting!r}; there are {', '.join(known)}")
     value = known[asked.setting]
-    return _say(asked, value, lambda: value if isinstance(value, str) else json.dumps(value))
+    return _say(asked, value, lambda: clean(value) if isinstance(value, str) else json_text(value))
 
 
 def _provision(asked: argparse.Namespace, client: Client) -> Exit:
@@ -99,7 +99,7 @@ COMMANDS: dict[str, Command] = {
 
 
 def _say(asked: argparse.Namespace, found: Any, text: Callable[[], str]) -> Exit:
-    said = json.dumps(found, indent=2, ensure_ascii=False) if asked.json else text()
+    said = json_text(found, indent=2) if asked.json else text()
     sys.stdout.write(f"{said}\n")
     return Exit.DONE
 
@@ -113,7 +113,7 @@ def _log(
     for line in client.lines("v2", *parts, lines=asked.lines, follow=asked.follow):
         if line.get("stream") == "error":
             raise Failed(Exit.REFUSED, str(line["message"]))
-        said = json.dumps(line, ensure_ascii=False) if asked.json else text(line)
+        said = json_text(line) if asked.json else text(line)
         sys.stdout.write(f"{said}\n")
         if asked.follow:
             sys.stdout.flush()

@@ -9,6 +9,7 @@ from pathlib import Path
 from iotistic_agent.cli import completion
 from iotistic_agent.cli.client import Client, Exit, Failed
 from iotistic_agent.cli.commands import COMMANDS
+from iotistic_agent.cli.tables import clean
 from iotistic_agent.cli.words import new_parser
 
 __all__ = ["main"]
@@ -27,7 +28,7 @@ def main() -> int:
         code = COMMANDS[asked.command](asked, Client(asked.socket))
         sys.stdout.flush()
     except Failed as exc:
-        sys.stderr.write(f"iotctl: {exc}\n")
+        sys.stderr.write(f"iotctl: {clean(exc)}\n")
         return exc.exit
     except BrokenPipeError:  # whoever reads has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,8 +1,9 @@
 """Text for people: aligned columns, plain words, and nothing that a terminal obeys."""
 
+import json
 from collections.abc import Iterable, Sequence
 
-__all__ = ["clean", "duration", "facts", "table"]
+__all__ = ["clean", "duration", "facts", "json_text", "table"]
 
 _DAY, _HOUR, _MINUTE = 86_400, 3600, 60
 
@@ -11,6 +12,14 @@ def clean(text: object) -> str:
     """Return ``text`` without control characters: containers and clouds choose some of it."""
     shown = "-" if text is None or text == "" else str(text)
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in shown)
+
+
+def json_text(found: object, indent: int | None = None) -> str:
+    """Return JSON whose strings have every control character escaped, those above ASCII, too."""
+    text = json.dumps(found, indent=indent, ensure_ascii=False)
+    return "".join(
+        each if each.isprintable() or each == "\n" else json.dumps(each)[1:-1] for each in text
+    )
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
