@@ -9,7 +9,9 @@ import pytest
 
 from iotistic_agent.adapters.engine_logs import LogLine, lines_of
 from iotistic_agent.cli import completion, shown
-from iotistic_agent.cli.tables import clean, duration, facts, table
+from iotistic_agent.cli.client import Exit
+from iotistic_agent.cli.main import main
+from iotistic_agent.cli.tables import clean, duration, facts, json_text, table
 from iotistic_agent.cli.words import new_parser
 from iotistic_agent.enrolment import Enrolment, Progress, Told
 from iotistic_agent.faults import StoreFault
@@ -52,6 +54,26 @@ def test_nothing_reaches_the_terminal_as_a_command():
     )
     assert shown.service_line({"message": "a\tb\x1b"}) == "a\tb\N{REPLACEMENT CHARACTER}"
     assert "\x1b" not in table(("A",), [("\x1b[31m",)]) + facts([("a", "\x1b")])
+
+
+def test_json_has_no_control_characters_and_stays_the_same():
+    said = {
+        "a\x9b": ["\x1b[2J", "\x7f\x85", "\u202e", "\ud800", "\U000e0001", "grün \N{SNOWMAN}\n"]
+    }
+    for indent in (None, 2):
+        text = json_text(said, indent=indent)
+        assert not [each for each in text if not each.isprintable() and each != "\n"]
+        assert json.loads(text) == said
+        assert "grün \N{SNOWMAN}" in text
+
+
+def test_a_failure_is_said_without_control_characters(monkeypatch, capsys, tmp_path):
+    socket = tmp_path / "a\x9b2J\x1b.sock"
+    monkeypatch.setattr("sys.argv", ["iotctl", "--socket", str(socket), "status"])
+    assert main() == Exit.NOT_RUNNING
+    said = capsys.readouterr().err
+    assert "a\N{REPLACEMENT CHARACTER}2J\N{REPLACEMENT CHARACTER}.sock" in said
+    assert not [each for each in said if not each.isprintable() and each != "\n"]
 
 
 def test_tables_are_aligned():
@@ -134,6 +156,18 @@ def test_which_string_counts(tmp_path, given, by_hand, registered, used):
     enrolment = Enrolment(settings(tmp_path, given), tmp_path, registered=registered)
     assert (enrolment.told and enrolment.told.string.key_id) == used
     assert b64u_encode(b"s" * 32) not in repr(enrolment.told)
+
+
+@pytest.mark.parametrize("before", [None, GIVEN])
+@pytest.mark.parametrize(("registered", "used"), [(False, "newer"), (True, "newer")])
+def test_a_string_that_came_into_the_settings_later_counts(tmp_path, before, registered, used):
+    first = Enrolment(settings(tmp_path, before), tmp_path, registered=False)
+    first.take(Told(string=ProvisioningString.parse(BY_HAND)))
+    first.show(Progress.REFUSED)
+    newer = settings(tmp_path, GIVEN.replace("given", "newer"))
+    assert Enrolment(newer, tmp_path, registered=registered).told.string.key_id == used
+    text = (tmp_path / "provisioning.json").read_text()
+    assert GIVEN not in text
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"string": "iotp1.x"}'])

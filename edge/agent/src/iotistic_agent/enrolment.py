@@ -1,5 +1,6 @@
 """Which provisioning string the device has, and how far its registration is."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -39,15 +40,18 @@ class Told:
 class Enrolment:
     """Takes a string from the settings, or from a person while the agent runs.
 
-    A person's is kept in ``folder`` (0600). It comes before that of the settings until the device
-    is registered, and after it from then on.
+    A person's is kept in ``folder`` (0600). Until the device is registered it comes before that of
+    the settings in whose place it was given; one that came into the settings later is the newer.
+    From the registration on, that of the settings comes first.
     """
 
     def __init__(self, settings: Settings, folder: Path, *, registered: bool) -> None:
         self._file = folder / "provisioning.json"
-        kept = _read(self._file)
         given = None if settings.provisioning is None else Told(string=settings.provisioning)
-        self.told = (given or kept) if registered else (kept or given)
+        self._given = _digest(given)
+        kept, instead_of = _read(self._file)
+        newer = given is not None and self._given != instead_of
+        self.told = (given or kept) if registered or newer else (kept or given)
         self.progress = Progress.REGISTERED if registered else Progress.WAITING_FOR_KEY
         self.reason: str | None = None
         self.next_in: float | None = None
@@ -55,7 +59,12 @@ class Enrolment:
 
     def take(self, told: Told) -> None:
         """Keep ``told`` durably and register with it now."""
-        body = {"string": str(told.string), "name": told.name, "type": told.type}
+        body = {
+            "string": str(told.string),
+            "name": told.name,
+            "type": told.type,
+            "insteadOf": self._given,
+        }
         write_atomic(self._file, json.dumps(body).encode("ascii"), 0o600)
         self.told = told
         self.show(Progress.REGISTERING)
@@ -72,11 +81,16 @@ class Enrolment:
         return await self._bell.wait(seconds)
 
 
-def _read(path: Path) -> Told | None:
+def _digest(told: Told | None) -> str | None:
+    return None if told is None else hashlib.sha256(str(told.string).encode()).hexdigest()
+
+
+def _read(path: Path) -> tuple[Told | None, str | None]:
+    """Return what a person told, and the digest of what the settings had then."""
     try:
         body = json.loads(path.read_bytes())
     except FileNotFoundError:
-        return None
+        return None, None
     except (OSError, ValueError) as exc:
         raise StoreFault(f"can't read {path}: {type(exc).__name__}") from None
     if not isinstance(body, Mapping):
@@ -85,4 +99,5 @@ def _read(path: Path) -> Told | None:
         string = ProvisioningString.parse(str(body.get("string")))
     except ContractError as exc:
         raise StoreFault(f"{path}: {exc}") from None
-    return Told(string=string, name=body.get("name"), type=body.get("type"))
+    told = Told(string=string, name=body.get("name"), type=body.get("type"))
+    return told, body.get("insteadOf")
