@@ -22,7 +22,7 @@ __all__ = [
 
 ACCESS_GOOD_FOR = timedelta(minutes=15)
 REFRESH_GOOD_FOR = timedelta(days=30)
-REPEAT_WITHIN = timedelta(seconds=10)
+REPEAT_WITHIN = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ def meaning(
 ) -> Meaning:
     """Return what to do about a token: take it, answer as before, refuse it, or end the session.
 
-    One that was used is a repetition, for an answer that got lost, only for 10 seconds and while
+    One that was used is a repetition, for an answer that got lost, only for a minute and while
     what followed it wasn't used either; else two hold it, and one of them stole it.
     """
     if not alive:
