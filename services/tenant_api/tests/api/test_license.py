@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from iotistic_contract.provisioning import ProvisioningString
 from iotistic_pki.keys import KeyKind, new_key
 from iotistic_pki.tokens import sign_license
 from iotistic_tenant_api.openapi import described
@@ -23,13 +24,19 @@ pytestmark = pytest.mark.real
 READS = {("POST", "/api/v1/target-states/query"), ("POST", "/api/license/verify")}
 PEOPLE = ("/api/v1/auth/", "/api/v1/users", "/api/v1/invitations")
 """Have a table of their own, in people/test_license.py."""
+OPEN = {
+    ("DELETE", "/api/v1/devices/{uuid}/keys"),
+    ("DELETE", "/api/v1/devices/{uuid}"),
+    ("DELETE", "/api/provisioning-keys/{key_id}"),
+}
+"""Only take access away."""
 SPEC: dict[str, Any] = {"apps": {}, "config": {}}
 
 
 def _is_peoples_write(route: Route) -> bool:
     people = any(need.kind == "service" for need in route.operation.access.needs)
     people = people and not route.path.startswith(PEOPLE)
-    return people and route.method != "GET" and (route.method, route.path) not in READS
+    return people and route.method != "GET" and (route.method, route.path) not in READS | OPEN
 
 
 WRITES = [route for route in described().routes() if _is_peoples_write(route)]
@@ -73,7 +80,7 @@ class TestWithout:
         return ""
 
     async def test_every_write_of_people_answers_402(self, api: Any) -> None:
-        assert len(WRITES) == 20
+        assert len(WRITES) == 17
         for route in WRITES:
             path = route.path.replace("{uuid}", MemoryDevice().uuid).replace("{key_id}", "k")
             answer = await api.call(
@@ -103,6 +110,25 @@ async def test_devices_go_on_when_the_license_has_expired(api: Any) -> None:
               "at": "2026-11-24T10:00:00.000Z"}  # fmt: skip
     answer = await api.ask("PATCH", "/api/v1/device/state", report, headers=device.headers)
     assert answer.status_code == 204
+
+
+@pytest.mark.parametrize("days", [45, 75])
+async def test_a_license_that_ended_keeps_nobody_from_shutting_out(api: Any, days: int) -> None:
+    device, key = await api.registered(), await api.provisioning_key()
+    api.clock.advance(timedelta(days=days))
+    names = {"uuid": device.uuid, "key_id": ProvisioningString.parse(key).key_id}
+    by = "/api/v1/devices/{uuid}/keys", "/api/v1/devices/{uuid}", "/api/provisioning-keys/{key_id}"
+    assert {("DELETE", path) for path in by} == OPEN
+    for path in by:
+        answer = await api.call("DELETE", path.format(**names))
+        assert answer.status_code == 204, (path, answer.text)
+    await api.heard()
+    assert (await api.poll(device)).status_code == 401
+    used = await api.rows("SELECT 1 FROM provisioning_keys WHERE revoked_at IS NULL AND id = %s",
+                          names["key_id"])  # fmt: skip
+    assert used == []
+    readmitted = await api.call("POST", f"/api/v1/devices/{device.uuid}/readmit")
+    assert readmitted.status_code == 402, "the way back in is a write as any other"
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ class Devices:
         row = await self._desk.change(check_uuid(uuid), changes, by=caller_of(req))
         resp.media = view(row).wire()
 
-    @operation("Remove a device", access=WRITE_DEVICES, status=204, problems=(402, 404, 422))
+    @operation("Remove a device", access=WRITE_DEVICES, status=204, problems=(404, 422))
     async def on_delete_one(self, req: Request, resp: Response, uuid: str) -> None:
         """Answer 204; its keys are dead from now on."""
         await self._desk.remove(check_uuid(uuid), by=caller_of(req))
@@ -146,7 +146,7 @@ class DeviceKeys:
         "Revoke a device's keys and certificates",
         access=WRITE_DEVICES,
         status=204,
-        problems=(402, 404, 422),
+        problems=(404, 422),
     )
     async def on_delete(self, req: Request, resp: Response, uuid: str) -> None:
         """Answer 204: the device is known on, but shut out until it is readmitted."""

@@ -87,7 +87,7 @@ class ProvisioningKeys:
             raise Refused(404, "not_found", "no such provisioning key")
         resp.media = ProvisioningKeyView.model_validate(row).wire()
 
-    @operation("Revoke a provisioning key", access=MAKE_KEYS, status=204, problems=(402, 404, 422))
+    @operation("Revoke a provisioning key", access=MAKE_KEYS, status=204, problems=(404, 422))
     async def on_delete_one(self, req: Request, resp: Response, key_id: str) -> None:
         """Answer 204, also to a repeat."""
         await self._desk.revoke(check_provisioning_key_id(key_id), by=principal_of(req).id)
