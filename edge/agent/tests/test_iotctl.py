@@ -10,6 +10,7 @@ import pytest
 from iotistic_agent.adapters.engine_logs import LogLine, lines_of
 from iotistic_agent.cli import completion, shown
 from iotistic_agent.cli.client import Exit
+from iotistic_agent.cli.commands import COMMANDS
 from iotistic_agent.cli.main import main
 from iotistic_agent.cli.tables import clean, duration, facts, json_text, table
 from iotistic_agent.cli.words import new_parser
@@ -65,6 +66,25 @@ def test_json_has_no_control_characters_and_stays_the_same():
         assert not [each for each in text if not each.isprintable() and each != "\n"]
         assert json.loads(text) == said
         assert "grün \N{SNOWMAN}" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("a\x9bb", "a\N{REPLACEMENT CHARACTER}b"),
+        ("", ""),
+        (["\x9b"], '["\\u009b"]'),
+        (True, "true"),
+    ],
+)
+def test_a_setting_is_said_without_control_characters(capsys, value, said):
+    class Answering:
+        def get(self, *_parts):
+            return {"settings": {"s": {"value": value}}, "places": {}}
+
+    asked = new_parser(Path("/x")).parse_args(["config", "get", "s"])
+    assert COMMANDS["config"](asked, Answering()) == Exit.DONE
+    assert capsys.readouterr().out == f"{said}\n"
 
 
 def test_a_failure_is_said_without_control_characters(monkeypatch, capsys, tmp_path):

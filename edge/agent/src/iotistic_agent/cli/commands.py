@@ -61,7 +61,7 @@ def _config(asked: argparse.Namespace, client: Client) -> Exit:
     if asked.setting not in known:
         raise Failed(Exit.NOT_FOUND, f"no setting {asked.setting!r}; there are {', '.join(known)}")
     value = known[asked.setting]
-    return _say(asked, value, lambda: clean(value) if isinstance(value, str) else json_text(value))
+    return _say(asked, value, lambda: _plain(value))
 
 
 def _provision(asked: argparse.Namespace, client: Client) -> Exit:
@@ -102,6 +102,13 @@ def _say(asked: argparse.Namespace, found: Any, text: Callable[[], str]) -> Exit
     said = json_text(found, indent=2) if asked.json else text()
     sys.stdout.write(f"{said}\n")
     return Exit.DONE
+
+
+def _plain(value: object) -> str:
+    """Return a setting for a script: a string without quotes, and nothing for an empty one."""
+    if not isinstance(value, str):
+        return json_text(value)
+    return clean(value) if value else ""
 
 
 def _log(
