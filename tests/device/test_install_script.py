@@ -55,8 +55,9 @@ def target(release: Path, tmp_path: Path) -> Iterator[Target]:
 
 def test_installed_again_started_and_taken_away(target: Target) -> None:
     """One long story: an install takes ten seconds."""
-    said = target.install()
+    said = target.install(source=os.path.relpath(target.release))
     assert f"start it with: {target.prefix}/bin/iotistic-agent" in said
+    assert f"ask it with: {target.prefix}/bin/iotctl status" in said
     assert "is installed" in said
     assert target.is_whole()
     assert target.key.read_text() == STRING + "\n"
@@ -76,11 +77,21 @@ def test_installed_again_started_and_taken_away(target: Target) -> None:
     assert target.running()
     assert "nothing had to be changed" in target.install("--start", string="")
     assert target.pid() == first
+    assert uuid.strip() in subprocess.check_output(
+        [target.prefix / "bin/iotctl", "status"], text=True
+    )
+
+    another_string_restarts_it(target)
+    second = target.pid()
     target.install("--name", "lamp", string="")
-    assert target.pid() != first
+    assert target.pid() not in (first, second)
     assert "DEVICE_NAME=lamp\n" in (target.prefix / "etc/agent.env").read_text()
     target.install(string="")
     assert "DEVICE_NAME=lamp\n" in (target.prefix / "etc/agent.env").read_text()
+
+    (target.current / "complete").unlink()
+    assert "nothing was installed" in target.install(source="/nonexistent", string="", ok=False)
+    assert (target.current / "bin/iotistic-agent").exists()
 
     (target.prefix / "etc/policy.json").write_text("{}")
     assert "your own files" in target.install("--uninstall")
@@ -96,6 +107,17 @@ def test_installed_again_started_and_taken_away(target: Target) -> None:
     assert not target.prefix.exists()
     assert not target.state.exists()
     assert "nothing is installed" in target.install("--uninstall")
+
+
+def another_string_restarts_it(target: Target) -> None:
+    """And a link in the way of the new file isn't followed."""
+    first, other = target.pid(), STRING.replace("key1", "key2")
+    theirs = target.folder / "theirs"
+    theirs.write_text("kept")
+    target.key.with_name("provisioning-key.new").symlink_to(theirs)
+    assert "is installed" in target.install("--start", "--key-file", "-", string=other)
+    assert (target.key.read_text(), theirs.read_text()) == (other + "\n", "kept")
+    assert target.pid() != first
 
 
 def test_openssl_verifies_a_release_and_refuses_any_other(release: Path, tmp_path: Path) -> None:

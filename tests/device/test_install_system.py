@@ -10,13 +10,15 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.device.installing import STRING, Target, built_bundles, released
+from tests.device.installing import PACKAGING, STRING, Target, built_bundles, released
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = [
@@ -37,6 +39,9 @@ case $1 in
 esac
 echo "$*" >>"$folder/told"
 """
+
+
+Folders = tuple[tuple[str, int, int], ...]
 
 
 class Machine(Target):
@@ -74,10 +79,11 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def machine(release: Path, tmp_path: Path) -> Machine:
+def machine(release: Path, tmp_path: Path) -> Iterator[Machine]:
     made = Machine(tmp_path, release)
     made.prepare()
-    return made
+    yield made
+    made.end()
 
 
 def with_systemd(machine: Machine) -> None:
@@ -118,6 +124,82 @@ def test_systemd_runs_it(machine: Machine) -> None:
     machine.install("--uninstall")
     assert machine.told() == [f"disable --quiet --now {name}", "daemon-reload"]
     assert not machine.unit.exists()
+
+
+def test_the_background_and_systemd_know_of_each_other(machine: Machine) -> None:
+    with_systemd(machine)
+    machine.install("--start")
+    assert machine.running()
+    assert machine.told() == []
+    machine.install(string="")
+    assert not machine.running()
+    assert not (machine.state / "agent.pid").exists()
+    assert machine.told()[-1] == "start iotistic-agent.service"
+
+    before = machine.snapshot()
+    for state in ("active", "enabled"):
+        assert "systemd runs this agent" in machine.install("--start", string="", ok=False)
+        (machine.folder / "bin/systemd" / state).unlink()
+    assert machine.snapshot() == before
+    machine.install("--start", string="")
+    assert machine.running()
+
+
+ROOT_ONLY = [
+    ("root's", (("a", 0o755, 0),), "a/b", ""),
+    ("a group's", (("a", 0o775, 7),), "a", "a can be changed by others"),
+    ("root's group", (("a", 0o775, 0),), "a/b", ""),
+    ("anybody's", (("a", 0o757, 0),), "a", "a can be changed by others"),
+    ("below anybody's", (("a", 0o777, 0), ("a/b", 0o700, 0)), "a/b", "a can be changed by others"),
+    ("shared itself", (("a", 0o1777, 0),), "a", "a can be changed by others"),
+    ("in a shared one", (("a", 0o1777, 0), ("a/b", 0o700, 0)), "a/b/c", ""),
+    ("not yet in a shared one", (("a", 0o1777, 0),), "a/b", "a/b could be made by anybody"),
+    ("another's", (("a", 0o700, 0), ("a/b", 0o700, -1)), "a/b", "a/b isn't root's"),
+    ("below another's", (("a", 0o700, -1), ("a/b", 0o700, 0)), "a/b", "a isn't root's"),
+]
+
+
+@pytest.mark.parametrize(
+    ("folders", "path", "words"), [case[1:] for case in ROOT_ONLY], ids=[c[0] for c in ROOT_ONLY]
+)
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_path_that_is_roots_alone(
+    tmp_path: Path, folders: Folders, path: str, words: str, linked: bool
+) -> None:
+    made_with(tmp_path, folders)
+    asked = tmp_path / path
+    if linked:
+        (tmp_path / "link").symlink_to(path.partition("/")[0])
+        asked = tmp_path / "link" / path.partition("/")[2]
+    program = [sys.executable, "-I", str(PACKAGING / "trusted.py"), "/", str(asked)]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) is (words == "")
+    assert (f"install: {tmp_path}/{words}" if words else "") in done.stderr
+
+
+def test_a_link_of_another_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "link").symlink_to("/opt")
+    os.chown(tmp_path / "link", 65534, 0, follow_symlinks=False)
+    for name, words in (("loop", "leads nowhere"), ("link", "isn't root's")):
+        program = [sys.executable, "-I", str(PACKAGING / "trusted.py"), str(tmp_path / name / "x")]
+        assert words in subprocess.run(program, capture_output=True, text=True, check=False).stderr
+
+
+@pytest.mark.parametrize("which", ["opt", "state"])
+def test_root_installs_nothing_where_others_write(machine: Machine, which: str) -> None:
+    made_with(machine.folder, ((which, 0o777, 0),))
+    assert f"{which} can be changed by others than root" in machine.install(ok=False)
+    assert not any(machine.folder.glob("opt/*"))
+    assert not any(machine.folder.glob("state/*"))
+
+
+def made_with(above: Path, folders: Folders) -> None:
+    """Make folders of a mode and a group; with the group -1 they are another's."""
+    for name, mode, group in folders:
+        (above / name).mkdir()
+        os.chown(above / name, 65534 if group < 0 else 0, max(group, 0))
+        (above / name).chmod(mode)
 
 
 def test_the_unit_is_one_that_systemd_takes(machine: Machine) -> None:

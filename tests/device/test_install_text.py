@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -83,3 +86,37 @@ def test_a_bundle_is_the_same_for_the_same_wheels(tool: ModuleType, tmp_path: Pa
         ("x==1.0", 2),
         ("y==2", 1),
     ]
+
+
+def test_no_function_stands_behind_a_pipe(tool: ModuleType) -> None:
+    """It would run in a shell of its own, where what it sets is lost; shellcheck doesn't see it."""
+    text = "".join(path.read_text() for path in tool.PACKAGING.glob("*.sh"))
+    functions = re.findall(r"^([a-z_]+)\(\) ", text, re.MULTILINE)
+    assert {"put", "say", "store_key"} < set(functions)
+    assert not re.findall(rf"\|\s*(?:{'|'.join(functions)})\b", text.replace("||", ""))
+
+
+def test_a_release_of_another_key_is_signed_anew_on_purpose_only(
+    tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(tool, "TARGET", tmp_path / "built")
+    content = b"wheels"
+    name, digest = "iotistic-agent-0.1.0-x86_64.tar", hashlib.sha256(content).hexdigest()
+    (tmp_path / "built").mkdir()
+    (tmp_path / "built" / name).write_bytes(content)
+    bundle = {"arch": "x86_64", "file": name, "size": 6, "pythons": ["3.11"], "sha256": digest}
+    document = json.dumps({"version": "0.1.0", "bundles": [bundle]})
+    (tmp_path / "built/bundles.json").write_text(document)
+
+    def sign(key: str, *more: str) -> int:
+        words = ["sign", "--key", str(tmp_path / key), "--dest", str(tmp_path / "release"), *more]
+        return int(tool.main(words))
+
+    assert sign("one.pem") == 0
+    first = json.loads((tmp_path / "release/manifest.json").read_text())["key"]
+    assert sign("two.pem") == 1
+    assert first in capsys.readouterr().err
+    assert not (tmp_path / "two.pem").exists()
+    assert sign("two.pem", "--replace-key") == 0
+    assert json.loads((tmp_path / "release/manifest.json").read_text())["key"] != first

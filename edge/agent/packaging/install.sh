@@ -67,7 +67,8 @@ read_arguments() {
 
 take() {
     case $1 in
-        --from) from=${2%/} ;;
+        --from) from=${2%/}
+            case $2 in *://* | /*) ;; *) from=$(pwd)/$from ;; esac ;;
         --key-file) key_file=$2 ;;
         --prefix) prefix=$2 ;;
         --state) state=$2 ;;
@@ -134,6 +135,14 @@ claim() {
     [ -e "$1/$MARK" ] || : >"$1/$MARK"
 }
 
+TRUSTED=@python trusted.py@
+
+# Root runs what is in these folders, so nobody else may change them.
+check_owners() {
+    [ -n "$root" ] || return 0
+    "$python" -I -c "$TRUSTED" "$prefix" "$state" || exit 1
+}
+
 alone() {
     command -v flock >/dev/null || return 0
     exec 9>>"$prefix/.lock"
@@ -159,7 +168,10 @@ main() {
     fi
     check_release
     preflight
-    [ -n "$start" ] || ! has_systemd || check_unit
+    check_owners
+    if has_systemd; then
+        if [ -n "$start" ]; then check_start; else check_unit; fi
+    fi
     read_key
     changed=''
     is_free "$prefix"
@@ -173,6 +185,7 @@ main() {
     make_current
     [ -S "${engine#unix://}" ] || say "no container engine is at ${engine#unix://} yet: the agent waits for it"
     run_it
+    say "ask it with: $prefix/bin/iotctl status"
     if [ -n "$changed" ]; then say "release $VERSION is installed"; else say "nothing had to be changed"; fi
 }
 

@@ -40,6 +40,8 @@ store_key() {
     [ -n "$string" ] || return 0
     printf '%s\n' "$string" | "$folder/bin/python" -I -c "$CHECK" ||
         die "the provisioning string is wrong: nothing was changed but the program in $folder"
-    printf '%s\n' "$string" | put "$key" 600
+    put "$key" 600 <<TEXT
+$string
+TEXT
     string=''
 }

@@ -11,15 +11,16 @@ usable() {
 install_program() {
     folder=$prefix/$VERSION
     if usable; then
-        [ "$(cat "$folder/complete")" = "$RELEASED" ] || printf '%s\n' "$RELEASED" | put "$folder/complete" 644
+        note_release
         return 0
     fi
     say "downloading $((size / 1048576)) MB"
-    rm -rf "$prefix/.download" "$folder"
+    rm -rf "$prefix/.download"
     mkdir "$prefix/.download"
     "$python" -I -c "$FETCH" "$from/$bundle" "$prefix/.download/bundle" "$size" "$digest" ||
         { rm -rf "$prefix/.download"; die "nothing was installed"; }
     say "installing into $folder"
+    rm -rf "$folder"
     mkdir "$prefix/.download/wheels"
     tar -xf "$prefix/.download/bundle" -C "$prefix/.download/wheels"
     make_environment
@@ -32,7 +33,13 @@ install_program() {
     cat "$prefix/.download/wheels/requirements.txt" >"$folder/requirements.txt"
     rm -rf "$prefix/.download"
     sync -f "$folder" 2>/dev/null || sync
-    printf '%s\n' "$RELEASED" | put "$folder/complete" 644
+    note_release
+}
+
+note_release() {
+    put "$folder/complete" 644 <<TEXT
+$RELEASED
+TEXT
 }
 
 # Python's own wheel of pip does without being installed: half the room, a fraction of the time.
@@ -67,9 +74,11 @@ point() {
     mv -fT "$prefix/.$1.new" "$prefix/$1"
 }
 
-# Standard input becomes the file, at one stroke, unless it is so already.
+# Standard input becomes the file, at one stroke, unless it is so already. Behind a pipe it would
+# run in a shell of its own, and `changed` be lost.
 put() {
-    cat >"$1.new"
+    rm -f "$1.new"
+    (set -C && cat >"$1.new")
     chmod "$2" "$1.new"
     if cmp -s "$1.new" "$1"; then
         rm -f "$1.new"
@@ -99,5 +108,13 @@ set -a
 . $env_file
 [ ! -f $prefix/etc/local.env ] || . $prefix/etc/local.env
 exec $prefix/current/bin/iotistic-agent
+TEXT
+    put "$prefix/bin/iotctl" 755 <<TEXT
+#!/bin/sh
+# Asks the agent that is installed here.
+set -a
+LOCAL_API_SOCKET=$state/agent.sock
+[ ! -r $prefix/etc/local.env ] || . $prefix/etc/local.env
+exec $prefix/current/bin/iotctl "\$@"
 TEXT
 }

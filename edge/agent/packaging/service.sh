@@ -48,13 +48,26 @@ TEXT
 }
 
 check_unit() {
-    [ ! -f "$UNIT" ] || grep -qx "EnvironmentFile=$env_file" "$UNIT" ||
+    [ ! -f "$UNIT" ] || is_our_unit ||
         die "this machine runs an agent from another folder ($UNIT): uninstall it, or use --start"
+}
+
+is_our_unit() { grep -qx "EnvironmentFile=$env_file" "$UNIT" 2>/dev/null; }
+
+# One that is enabled comes at the next start of the machine, or is about to be tried again.
+check_start() {
+    is_our_unit || return 0
+    if systemctl is-active --quiet iotistic-agent.service ||
+        systemctl is-enabled --quiet iotistic-agent.service; then
+        die "systemd runs this agent: leave --start out, or first: systemctl disable --now iotistic-agent.service"
+    fi
 }
 
 run_by_systemd() {
     write_unit
     [ -z "$changed" ] || systemctl daemon-reload
+    ! running || changed=yes
+    stop_background
     systemctl is-enabled --quiet iotistic-agent.service ||
         { systemctl enable --quiet iotistic-agent.service; changed=yes; }
     if ! systemctl is-active --quiet iotistic-agent.service; then

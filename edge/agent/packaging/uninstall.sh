@@ -5,7 +5,7 @@ remove() {
         say "nothing is installed in $prefix"
     else
         alone
-        if [ -f "$UNIT" ] && grep -qx "EnvironmentFile=$env_file" "$UNIT"; then
+        if is_our_unit; then
             has_systemd && systemctl disable --quiet --now iotistic-agent.service
             rm -f "$UNIT"
             ! has_systemd || systemctl daemon-reload
