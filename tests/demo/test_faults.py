@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from types import SimpleNamespace
+
 import pytest
 
 from tools.demo.api import ApiError
-from tools.demo.faults.containers import with_image
+from tools.demo.engine import Container
+from tools.demo.faults.containers import with_image, wrong_image
 from tools.demo.faults.processes import connections
+from tools.demo.faults.signals import raised
 from tools.demo.faults.watch import NotRepairedError, Watch
 
 TCP = """\
@@ -17,6 +23,30 @@ TCP = """\
    3: 10014F7F:22B3 81014F7F:C002 06 00000000:00000000 00:00000000 00000000     0        0 4 1
    4: 10014F7F:22B4 81014F7F:C003 01 00000000:00000000 00:00000000 00000000     0        0 5 1
 """
+
+
+SPEC = {"apps": {"1": {"services": [{"serviceName": "web", "imageName": "a"}]}}}
+
+
+class MemoryTargets:
+    """A tenant's API with one target state, and what happens before and after it is written."""
+
+    def __init__(self, before=lambda: None, after=lambda: None):
+        self.spec, self.revision = SPEC, 1
+        self.before, self.after = before, after
+
+    def get(self, path):
+        if path.endswith("/current-state"):
+            return {"report": None}
+        return {"spec": self.spec, "specRevision": self.revision, "version": self.revision}
+
+    def call(self, method, path, body, headers):
+        assert (method, headers) == ("PUT", {"If-Match": f'"{self.revision}"'})
+        self.before()
+        self.spec, self.revision = body, self.revision + 1
+        if self.revision == 2:
+            self.after()
+        return self.get(path)
 
 
 class Time:
@@ -76,3 +106,72 @@ def test_only_the_service_that_is_named_gets_another_image():
     new = with_image(spec, "web", "c")
     assert [one["imageName"] for one in new["apps"]["1"]["services"]] == ["c", "b"]
     assert spec["apps"]["1"]["services"][0]["imageName"] == "a"
+
+
+def signals(*numbers):
+    def send():
+        for number in numbers:
+            os.kill(os.getpid(), number)
+
+    return send
+
+
+def no_answer():
+    raise ApiError("no answer")
+
+
+def broken_image(targets, parts):
+    world = SimpleNamespace(
+        api=lambda _tenant: targets,
+        tenant_of=lambda device: parts.tenant(device.tenant),
+        engine=SimpleNamespace(service=lambda *_: Container("1", "web", "running")),
+        parts=parts,
+    )
+    with raised():
+        wrong_image(world, parts.device(None), Time().watch())
+
+
+@pytest.mark.parametrize(
+    ("targets", "ended"),
+    [
+        (MemoryTargets(before=signals(signal.SIGTERM)), SystemExit),
+        (MemoryTargets(before=signals(signal.SIGHUP, signal.SIGHUP)), SystemExit),
+        (MemoryTargets(before=signals(signal.SIGINT)), KeyboardInterrupt),
+        (MemoryTargets(after=no_answer), ApiError),
+    ],
+    ids=["SIGTERM", "a closed terminal", "Ctrl-C", "no answer"],
+)
+def test_an_image_that_does_not_exist_is_taken_back_however_the_fault_ends(parts, targets, ended):
+    before = signal.getsignal(signal.SIGHUP)
+    with pytest.raises(ended):
+        broken_image(targets, parts)
+    assert (targets.spec, targets.revision) == (SPEC, 3)
+    assert signal.getsignal(signal.SIGHUP) == before
+
+
+def test_a_second_signal_does_not_disturb_what_is_taken_back():
+    told = []
+
+    def fault():
+        try:
+            signals(signal.SIGTERM)()
+        finally:
+            signals(signal.SIGHUP)()
+            told.append("taken back")
+
+    with pytest.raises(SystemExit) as end, raised():
+        fault()
+    assert (told, end.value.code) == (["taken back"], 128 + signal.SIGTERM)
+
+
+def test_what_another_person_wrote_meanwhile_stays(parts):
+    other = with_image(SPEC, "web", "b")
+
+    def write():
+        targets.spec, targets.revision = other, 3
+        raise ApiError("no answer")
+
+    targets = MemoryTargets(after=write)
+    with pytest.raises(ApiError):
+        broken_image(targets, parts)
+    assert (targets.spec, targets.revision) == (other, 3)

@@ -13,6 +13,7 @@ from tools.demo.text import table
 from .containers import remove_container, wrong_image
 from .credentials import revoke
 from .processes import kill_agent, kill_broker, kill_database
+from .signals import raised
 from .watch import NotRepairedError, Watch
 from .world import World
 
@@ -87,7 +88,8 @@ def _followed(world: World, fault: Fault, name: str | None, make: Callable[..., 
     print(f"{broken.name}: {fault.what}")
     print(f"Watch it: ./run demo logs -f {fault.logs.format(name=broken.name)}\n", flush=True)
     try:
-        make(world, broken, watch)
+        with raised():
+            make(world, broken, watch)
     except NotRepairedError as error:
         print(f"demo: {error}; see ./run demo status", file=sys.stderr)
         return 1

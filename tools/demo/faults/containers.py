@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
+from .signals import held
 from .world import current
 
 if TYPE_CHECKING:
@@ -38,15 +39,19 @@ def wrong_image(world: World, device: Device, watch: Watch) -> None:
     path = f"/api/v1/devices/{device.uuid}/target-state"
     target = api.get(path)
     image = f"{(world.parts.registry or '').partition('//')[2]}/demo/busybox:there-is-none"
-    put = _put(api, path, target["specRevision"], with_image(target["spec"], SERVICE, image))
-    watch.did(f"version {put['version']} wants {SERVICE} to run {image}")
     try:
+        with held():
+            put = _put(
+                api, path, target["specRevision"], with_image(target["spec"], SERVICE, image)
+            )
+        watch.did(f"version {put['version']} wants {SERVICE} to run {image}")
         watch.until("the device reports that it failed", lambda: _failure(api, device, put))
         now = world.engine.service(device.uuid, SERVICE)
         kept = now and running and now.id == running.id and now.state == "running"
         watch.tell(f"the old container {'goes on running' if kept else 'DOES NOT run'}")
-    finally:
-        back = _put(api, path, put["specRevision"], target["spec"])
+    finally:  # also when the write had no answer
+        with held():
+            back = _take_back(api, path, target["spec"], image)
         watch.tell(f"version {back['version']} is what it was before")
     watch.until("the device has applied it", lambda: _applied(api, device, back["version"]))
 
@@ -64,6 +69,14 @@ def with_image(spec: dict[str, Any], service: str, image: str) -> dict[str, Any]
 def _put(api: Api, path: str, revision: int, spec: dict[str, Any]) -> dict[str, Any]:
     written: dict[str, Any] = api.call("PUT", path, spec, headers={"If-Match": f'"{revision}"'})
     return written
+
+
+def _take_back(api: Api, path: str, spec: dict[str, Any], image: str) -> dict[str, Any]:
+    """Return the target state once it doesn't want the image; another one's spec stays."""
+    now: dict[str, Any] = api.get(path)
+    if with_image(now["spec"], SERVICE, image) != now["spec"]:
+        return now
+    return _put(api, path, now["specRevision"], spec)
 
 
 def _running(world: World, device: Device, old: Container | None) -> str | None:
