@@ -45,6 +45,10 @@ def test_a_site_that_is_well():
     ("state", "trouble"),
     [
         (replace(WELL, running=False), "it is stopped: ./run demo start"),
+        (
+            replace(WELL, running=False, silent=(12,)),
+            "its supervisor, process 12, doesn't answer: ./run demo start",
+        ),
         (replace(WELL, whole=False), "no run has come to its end: ./run demo"),
         (
             replace(WELL, programs=(("tenant acme", replace(API, state="BACKOFF")),)),

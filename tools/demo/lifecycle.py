@@ -9,19 +9,21 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .engine import Engine, EngineError
 from .guard import PROGRAMS, SUPERVISED
 from .parts import parts_of
+from .processes import MARK, ask_to_end, await_end, site_processes, supervisors, told
+from .site import MACHINE_ENGINE
 from .status import health_of
 from .supervisor import ALIVE, SilentError, Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .processes import Process
     from .site import Site
 
 __all__ = ["layers", "start", "stop"]
@@ -41,17 +43,14 @@ def stop(site: Site, arguments: Sequence[str]) -> int:
     try:
         names = [program.name for program in supervisor.programs() if program.state in ALIVE]
     except SilentError:
-        print("The site is stopped already.")
-        return 0
+        return _stop_silent(site, began)
     agents, workers, keepers = layers(names)
     _stop(supervisor, agents)
     _stop_containers(site)
     _stop(supervisor, workers)
     _stop(supervisor, keepers)
     supervisor.shutdown()
-    _await_silence(supervisor)
-    print(f"Stopped in {time.monotonic() - began:.0f} s; ./run demo start goes on.")
-    return 0
+    return _judged(await_end(lambda: site_processes(site.id), STOP_SECONDS), began)
 
 
 def start(site: Site, arguments: Sequence[str]) -> int:
@@ -66,6 +65,7 @@ def start(site: Site, arguments: Sequence[str]) -> int:
             if program.state not in ALIVE:
                 supervisor.start(program.name)
     except SilentError:
+        _end_silent(site)
         _start_supervisor(site)
     trouble = _await_wellness(site, supervisor)
     if trouble:
@@ -103,14 +103,35 @@ def _stop_containers(site: Site) -> None:
         print(f"demo: containers may go on running: {error}", file=sys.stderr)
 
 
-def _await_silence(supervisor: Supervisor) -> None:
-    deadline = time.monotonic() + STOP_SECONDS
-    while time.monotonic() < deadline:
-        with suppress(SilentError):
-            supervisor.programs()
-            time.sleep(PAUSE)
-            continue
+def _stop_silent(site: Site, began: float) -> int:
+    """End what runs while nobody answers: the supervisor's socket was lost, or it is ending."""
+    if not site_processes(site.id):
+        print("The site is stopped already.")
+        return 0
+    ask_to_end(supervisors(site.id))
+    left = await_end(lambda: site_processes(site.id), STOP_SECONDS)
+    if site.engine_socket == MACHINE_ENGINE:  # an engine of its own ended them as it ended
+        _stop_containers(site)
+    return _judged(left, began)
+
+
+def _end_silent(site: Site) -> None:
+    """End a supervisor that doesn't answer: a second one would start all that it runs."""
+    if not supervisors(site.id):
         return
+    ask_to_end(supervisors(site.id))
+    left = await_end(lambda: site_processes(site.id), STOP_SECONDS)
+    if left:
+        raise SilentError(f"the supervisor doesn't answer, nor end; there still is {told(left)}")
+
+
+def _judged(left: Sequence[Process], began: float) -> int:
+    """Tell how a stop came out; return its exit code."""
+    if left:
+        print(f"demo: not stopped; there still is {told(left)}", file=sys.stderr)
+        return 1
+    print(f"Stopped in {time.monotonic() - began:.0f} s; ./run demo start goes on.")
+    return 0
 
 
 def _start_supervisor(site: Site) -> None:
@@ -120,7 +141,7 @@ def _start_supervisor(site: Site) -> None:
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "LANG": "C.UTF-8",
         "HOME": str(Path.home()),
-        "IOTISTIC_SITE": site.id,
+        MARK: site.id,
         SUPERVISED: site.id,
     }
     command = [str(PROGRAMS / "supervisord"), "-c", str(site.supervisor_configuration)]
@@ -162,6 +183,6 @@ def _trouble(site: Site, supervisor: Supervisor) -> str | None:
         return str(error)
     down = [program for program in programs if not program.well]
     for program in down:
-        if program.state == "FATAL":  # it gave up before what it needs was there
+        if program.state not in ALIVE:  # it gave up before its needs were met, or was stopping
             supervisor.start(program.name)
     return f"{down[0].name} is {down[0].state}, see {site.log}" if down else None

@@ -41,7 +41,10 @@ class DeviceState:
 
 @dataclass(frozen=True)
 class State:
-    """A site; ``running`` is whether its supervisor answers, ``whole`` whether a run ended."""
+    """A site; ``running`` is whether its supervisor answers, ``whole`` whether a run ended.
+
+    ``silent`` are the numbers of supervisors that run and don't answer.
+    """
 
     id: str
     folder: str
@@ -50,6 +53,7 @@ class State:
     programs: tuple[tuple[str, Program], ...] = ()  # with whose each is
     services: tuple[ServiceState, ...] = ()
     devices: tuple[DeviceState, ...] = ()
+    silent: tuple[int, ...] = ()
 
     @property
     def troubles(self) -> list[str]:
@@ -57,6 +61,10 @@ class State:
         return list(self._troubles())
 
     def _troubles(self) -> Iterator[str]:
+        for pid in self.silent:
+            yield f"its supervisor, process {pid}, doesn't answer: ./run demo start"
+        if self.silent:
+            return
         if not self.running:
             yield "it is stopped: ./run demo start"
             return

@@ -11,6 +11,7 @@ import httpx
 
 from .api import Api, ApiError, billing_of, tenant_api
 from .parts import parts_of
+from .processes import supervisors
 from .state import DeviceState, ServiceState, State
 from .supervisor import SilentError, Supervisor
 
@@ -45,7 +46,9 @@ def look(site: Site) -> State:
     try:
         programs = Supervisor(site.supervisor_socket).programs()
     except SilentError:
-        return State(site.id, str(site.state), running=False, whole=parts.billing is not None)
+        silent = tuple(process.pid for process in supervisors(site.id))
+        whole = parts.billing is not None
+        return State(site.id, str(site.state), running=False, whole=whole, silent=silent)
     owned = sorted(
         ((parts.owner(program.name), program) for program in programs),
         key=lambda one: (_rank(parts, one[0]), one[1].name),

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 import xmlrpc.client
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from supervisor.xmlrpc import SupervisorTransport
+from supervisor.xmlrpc import Faults, SupervisorTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["ALIVE", "Program", "SilentError", "Supervisor", "own_pid"]
 
@@ -17,7 +21,7 @@ ALIVE = frozenset({"STARTING", "RUNNING", "BACKOFF", "STOPPING"})
 
 
 class SilentError(Exception):
-    """No supervisor answers: the site is stopped."""
+    """No supervisor answers: the site is stopped or stopping, or the socket was lost."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,14 @@ class Supervisor:
         return _program(self._ask("getProcessInfo", name))
 
     def start(self, name: str) -> None:
-        """Start a program that doesn't run; returns at once."""
-        self._ask("startProcess", name, False)  # noqa: FBT003 - the protocol's word: don't wait
+        """Have a program run, which it may already; returns at once."""
+        with _but(Faults.ALREADY_STARTED):
+            self._ask("startProcess", name, False)  # noqa: FBT003 - the protocol's: don't wait
 
     def stop(self, name: str) -> None:
-        """Have a program stopped; returns at once."""
-        self._ask("stopProcess", name, False)  # noqa: FBT003
+        """Have a program stopped, which it may be already; returns at once."""
+        with _but(Faults.NOT_RUNNING):
+            self._ask("stopProcess", name, False)  # noqa: FBT003
 
     def shutdown(self) -> None:
         """Have the supervisor end, and with it what still runs."""
@@ -71,6 +77,10 @@ class Supervisor:
                 return getattr(proxy.supervisor, method)(*arguments)
         except (OSError, HTTPException, xmlrpc.client.ProtocolError) as error:
             raise SilentError(f"the site is stopped: ./run demo start ({error})") from error
+        except xmlrpc.client.Fault as fault:
+            if fault.faultCode == Faults.SHUTDOWN_STATE:
+                raise SilentError("the site is stopping: ./run demo start") from fault
+            raise
 
 
 def own_pid(program: Program) -> int:
@@ -79,6 +89,16 @@ def own_pid(program: Program) -> int:
     if not program.pid or not path.exists():
         return 0
     return int((path.read_text().split() or ["0"])[0])
+
+
+@contextmanager
+def _but(code: int) -> Iterator[None]:
+    """Take the supervisor's refusal for this reason as done."""
+    try:
+        yield
+    except xmlrpc.client.Fault as fault:
+        if fault.faultCode != code:
+            raise
 
 
 def _program(info: dict[str, Any]) -> Program:
