@@ -46,6 +46,26 @@ def test_a_log_is_followed_through_a_new_file(tmp_path, follow):
     assert list(tail.news()) == [b"again"]
 
 
+def test_a_log_that_goes_away_while_it_is_looked_at_is_followed_further(
+    tmp_path, follow, monkeypatch
+):
+    path = tmp_path / "a.log"
+    path.write_bytes(b"old\n")
+    tail = follow(path, 0)
+    path.rename(tmp_path / "a.log.1")
+    path.write_bytes(b"lost\n")
+
+    def gone(*_):  # after it was found, before it is opened
+        raise FileNotFoundError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(path), "open", gone)
+        assert list(tail.news()) == [b"old"]
+    path.unlink()
+    path.write_bytes(b"new\n")
+    assert list(tail.news()) == [b"new"]
+
+
 def test_a_log_that_is_emptied_is_read_from_its_beginning(tmp_path, follow):
     path = tmp_path / "a.log"
     path.write_bytes(b"a long line\n")

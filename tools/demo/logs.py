@@ -101,14 +101,16 @@ class Tail:
         yield from self._added()
         try:
             new = self.path.stat()
-        except FileNotFoundError:
+            old = os.fstat(self.file.fileno())
+            if new.st_ino == old.st_ino and new.st_size >= self.file.tell():
+                return
+            file = self.path.open("rb")
+        except FileNotFoundError:  # it is between two files: the next call finds the new one
             return
-        old = os.fstat(self.file.fileno())
-        if new.st_ino != old.st_ino or new.st_size < self.file.tell():
-            yield from self._added()
-            self.file.close()
-            self.file = self.path.open("rb")
-            yield from self._added()
+        yield from self._added()
+        self.file.close()
+        self.file = file
+        yield from self._added()
 
     def close(self) -> None:
         """Close the file."""
