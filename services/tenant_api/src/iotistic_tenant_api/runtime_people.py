@@ -45,6 +45,7 @@ def build_people(
     enter = SignIn(database=database, passwords=passwords, factor=factor, tries=tries, clock=clock)
     check = PasswordCheck(database, passwords, tries)
     account = OwnAccount(database, passwords, check, clock)
+    totp = OwnSecondFactor(database=database, factor=factor, check=check, tries=tries, clock=clock)
     desk = UserDesk(database, licensing, clock)
     return People(
         logins=sign_in.Logins(enter, clients),
@@ -52,7 +53,7 @@ def build_people(
         logouts=sign_in.Logouts(sessions),
         me=own_account.Me(account),
         own_password=own_account.OwnPassword(account),
-        own_totp=own_account.OwnTotp(OwnSecondFactor(database, factor, check, clock)),
+        own_totp=own_account.OwnTotp(totp),
         own_sessions=own_account.OwnSessions(account),
         users=users.Users(database, desk),
         user_sign_outs=users.UserSignOuts(desk),

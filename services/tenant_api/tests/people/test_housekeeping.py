@@ -28,7 +28,7 @@ async def test_what_is_over_is_forgotten(api: Any) -> None:
             for table in tables
         ]
 
-    assert await left() == [2, 2, 2, 1, 2]
+    assert await left() == [2, 2, 3, 1, 2]
     api.clock.advance(timedelta(days=29))
     answer = await api.ask("POST", "/api/v1/auth/refresh", {"refreshToken": stays.refresh})
     stays.keep(answer.json)

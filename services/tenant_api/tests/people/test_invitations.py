@@ -121,6 +121,14 @@ async def test_looking_is_counted_by_address(api: Any) -> None:
     assert (await look(api, "inv1.x")).status_code == 404
 
 
+async def test_what_succeeds_is_not_counted(api: Any) -> None:
+    token = (await make(api, await api.person("admin"))).json["token"]
+    for _ in range(3):
+        assert (await look(api, token)).status_code == 200
+    assert (await accept(api, token)).status_code == 200
+    assert await api.rows("SELECT 1 FROM login_attempts") == []
+
+
 async def test_billing_invites_the_first_owner_only(api: Any) -> None:
     async def by_billing(email: str, role: str = "owner") -> Any:
         body = {"email": email, "role": role}

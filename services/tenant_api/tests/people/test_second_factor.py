@@ -111,6 +111,54 @@ async def test_turning_it_off_takes_both(api: Any) -> None:
     assert (await api.by(person, "POST", f"{TOTP_ROUTE}/remove", body)).status_code == 409
 
 
+async def test_the_first_step_of_a_sign_in_costs_no_try(api: Any) -> None:
+    person = await api.person()
+    secret, _ = await turned_on(api, person)
+    for _ in range(11):
+        assert (await api.sign_in(person)).json["code"] == "second_factor_required"
+    assert await api.rows("SELECT 1 FROM login_attempts WHERE starts_with(action, 'sign-in')") == []
+    answer = await api.sign_in(person, code=code_at(secret, api.clock.now()))
+    assert answer.status_code == 200
+
+
+async def test_codes_are_tried_ten_times_from_wherever(api: Any) -> None:
+    person = await api.person()
+    secret, _ = await turned_on(api, person)
+
+    async def code(number: int, text: str) -> int:
+        body = {"email": person.email, "password": person.password, "code": text}
+        answer = await api.conductor.simulate_request(
+            "POST", "/api/v1/auth/login", json=body, remote_addr=f"192.0.2.{number}"
+        )
+        return int(answer.status_code)
+
+    assert [await code(number, "000000") for number in range(11)] == [401] * 10 + [429]
+    assert await code(99, code_at(secret, api.clock.now())) == 429
+    api.clock.advance(timedelta(minutes=15))
+    assert await code(99, code_at(secret, api.clock.now())) == 200
+
+
+async def test_an_offer_is_tried_ten_times(api: Any) -> None:
+    person = await api.person()
+    offer = await api.by(person, "POST", TOTP_ROUTE, {"password": person.password})
+    statuses = [
+        (await api.by(person, "POST", f"{TOTP_ROUTE}/confirm", {"code": text})).status_code
+        for text in ["000000"] * 10 + [code_at(offer.json["secret"], api.clock.now())]
+    ]
+    assert statuses == [403] * 10 + [429]
+    assert not (await api.by(person, "GET", "/api/v1/auth/me")).json["twoFactor"]
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(599, 200), (600, 409)])
+async def test_an_offer_lapses_after_ten_minutes(api: Any, seconds: int, status: int) -> None:
+    person = await api.person()
+    offer = await api.by(person, "POST", TOTP_ROUTE, {"password": person.password})
+    api.clock.advance(timedelta(seconds=seconds))
+    body = {"code": code_at(offer.json["secret"], api.clock.now())}
+    answer = await api.by(person, "POST", f"{TOTP_ROUTE}/confirm", body)
+    assert answer.status_code == status
+
+
 async def test_secret_and_codes_are_not_stored_in_the_clear(api: Any) -> None:
     person = await api.person()
     secret, codes = await turned_on(api, person)

@@ -157,6 +157,60 @@ async def test_the_right_credentials_begin_the_count_anew(api: Any) -> None:
         assert (await api.sign_in(person)).status_code == 200
 
 
+async def sign_in_from(api: Any, address: str, email: str, **body: Any) -> int:
+    given = {"email": email, "password": PASSWORD, **body}
+    answer = await api.conductor.simulate_request(
+        "POST", "/api/v1/auth/login", json=given, remote_addr=address
+    )
+    return int(answer.status_code)
+
+
+async def counted(api: Any) -> list[tuple[str, int]]:
+    return list(
+        await api.rows(
+            "SELECT action, count(*) FROM login_attempts GROUP BY action ORDER BY action"
+        )
+    )
+
+
+async def test_a_stranger_locks_nobody_out(api: Any) -> None:
+    person = await api.person()
+    wrong = {"email": person.email, "password": "not this password"}
+    for _ in range(10):
+        assert await sign_in_from(api, "192.0.2.7", **wrong) == 401
+    assert await sign_in_from(api, "192.0.2.7", person.email) == 429
+    assert await sign_in_from(api, "192.0.2.8", person.email) == 200
+
+
+async def test_strangers_of_many_networks_lock_out_strangers_only(api: Any) -> None:
+    person = await api.person()
+    assert await sign_in_from(api, "2001:db8:1:2::1", person.email) == 200
+    assert await counted(api) == []
+    await api.rows(
+        """INSERT INTO login_attempts (action, subject, at)
+           SELECT 'sign-in email', %s, %s FROM generate_series(1, 99) RETURNING 1""",
+        person.email, api.clock.now(),
+    )  # fmt: skip
+    wrong = {"email": person.email, "password": "not this password"}
+    assert await sign_in_from(api, "192.0.2.7", **wrong) == 401
+    assert await sign_in_from(api, "192.0.2.8", person.email) == 429
+    assert await sign_in_from(api, "2001:db8:1:2::99", person.email) == 200, "it was here before"
+    api.clock.advance(timedelta(minutes=15))
+    assert await sign_in_from(api, "192.0.2.8", person.email) == 200
+
+
+async def test_sign_ins_that_succeed_cost_their_network_nothing(api: Any) -> None:
+    people = [await api.person("viewer") for _ in range(3)]
+    await api.rows(
+        """INSERT INTO login_attempts (action, subject, at)
+           SELECT 'sign-in address', '127.0.0.1', %s FROM generate_series(1, 29) RETURNING 1""",
+        api.clock.now(),
+    )
+    before = await counted(api)
+    assert [(await api.sign_in(person)).status_code for person in people] == [200] * 3
+    assert await counted(api) == before
+
+
 async def test_a_password_is_asked_for_again_ten_times_at_most(api: Any) -> None:
     person = await api.person()
     body = {"current": "not this password", "new": "another long phrase"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 __all__ = ["SCOPES", "Role", "User", "check_grant", "check_last_owner", "check_reach"]
+
+OFFER_GOOD_FOR = timedelta(minutes=10)
 
 
 class Role(StrEnum):
@@ -57,6 +60,7 @@ class User:
     role: Role
     password_hash: str = field(repr=False)
     totp_secret: bytes | None = field(default=None, repr=False)
+    totp_offered_at: datetime | None = None
     totp_confirmed_at: datetime | None = None
     totp_last_step: int = 0
     recovery_hashes: tuple[bytes, ...] = field(default=(), repr=False)
@@ -68,6 +72,12 @@ class User:
     def two_factor(self) -> bool:
         """Whether signing in takes a code beside the password."""
         return self.totp_confirmed_at is not None
+
+    def has_offer(self, now: datetime) -> bool:
+        """Whether a secret waits to be confirmed, which it may for ten minutes."""
+        if self.totp_secret is None or self.totp_offered_at is None or self.two_factor:
+            return False
+        return now - self.totp_offered_at < OFFER_GOOD_FOR
 
     @property
     def disabled(self) -> bool:

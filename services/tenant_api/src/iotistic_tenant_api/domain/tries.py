@@ -16,8 +16,10 @@ __all__ = [
     "INVITATION_BY_ADDRESS",
     "LONGEST_WINDOW",
     "OWN_PASSWORD",
+    "SECOND_FACTOR",
     "SIGN_IN_BY_ADDRESS",
     "SIGN_IN_BY_EMAIL",
+    "SIGN_IN_BY_EMAIL_HERE",
     "Limit",
     "check_tries",
     "network_of",
@@ -34,7 +36,11 @@ class Limit:
 
 
 SIGN_IN_BY_ADDRESS = Limit(action="sign-in address", allowed=30)
-SIGN_IN_BY_EMAIL = Limit(action="sign-in email", allowed=10)
+SIGN_IN_BY_EMAIL_HERE = Limit(action="sign-in email and address", allowed=10)
+SIGN_IN_BY_EMAIL = Limit(action="sign-in email", allowed=100)
+"""From networks only where the account has no session, so that strangers lock nobody out."""
+SECOND_FACTOR = Limit(action="second factor", allowed=10)
+"""By user, from everywhere: only who has the password comes so far."""
 INVITATION_BY_ADDRESS = Limit(action="invitation address", allowed=30)
 OWN_PASSWORD = Limit(action="own password", allowed=10)
 LONGEST_WINDOW = timedelta(minutes=15)

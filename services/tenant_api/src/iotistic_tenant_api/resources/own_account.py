@@ -101,7 +101,7 @@ class OwnTotp:
         max_body=MAX_BODY,
     )
     async def on_post(self, req: Request, resp: Response) -> None:
-        """Answer a new secret; it counts once a code of it was shown."""
+        """Answer a new secret; it counts once a code of it was shown within ten minutes."""
         body = await read_body(req, PasswordBody)
         secret, uri = await self._factor.offer(
             principal_of(req).id, body.password.get_secret_value()
@@ -114,7 +114,7 @@ class OwnTotp:
         access=PERSON,
         request=CodeBody,
         response=RecoveryCodes,
-        problems=(403, 409),
+        problems=(403, 409, 429),
         max_body=MAX_BODY,
     )
     async def on_post_confirm(self, req: Request, resp: Response) -> None:

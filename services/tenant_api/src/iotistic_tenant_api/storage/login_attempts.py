@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from iotistic_tenant_api.domain.tries import LONGEST_WINDOW, check_tries
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from iotistic_tenant_api.domain.tries import Limit
@@ -21,8 +22,8 @@ class PostgresLoginAttempts:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def count(self, limit: Limit, subject: str, now: datetime) -> None:
-        """Count one more try; Refused 429, and nothing counted, when it is one too many.
+    async def count(self, limit: Limit, subject: str, now: datetime) -> int:
+        """Count one more try, and return its id; Refused 429, and nothing counted, at one too many.
 
         Others who count the same subject wait until this transaction's end.
         """
@@ -35,9 +36,17 @@ class PostgresLoginAttempts:
             (limit.action, subject, now - limit.window, limit.allowed),
         )
         check_tries(limit, [at for (at,) in await cursor.fetchall()], now)
-        await self._connection.execute(
-            "INSERT INTO login_attempts (action, subject, at) VALUES (%s, %s, %s)",
+        cursor = await self._connection.execute(
+            "INSERT INTO login_attempts (action, subject, at) VALUES (%s, %s, %s) RETURNING id",
             (limit.action, subject, now),
+        )
+        row = await cursor.fetchone()
+        return int(row[0]) if row else 0
+
+    async def give_back(self, counted: Sequence[int]) -> None:
+        """Count these tries no longer: they were good ones."""
+        await self._connection.execute(
+            "DELETE FROM login_attempts WHERE id = ANY(%s)", (list(counted),)
         )
 
     async def clear(self, limit: Limit, subject: str) -> None:

@@ -120,6 +120,15 @@ class PostgresSessions:
         )
         return await cursor.fetchone() is not None
 
+    async def addresses(self, email: str) -> list[str]:
+        """Return where the user of an e-mail address began sessions that are remembered."""
+        cursor = await self._connection.execute(
+            """SELECT DISTINCT s.address FROM sessions s JOIN users u ON u.id = s.user_id
+               WHERE u.email = %s AND u.removed_at IS NULL""",
+            (email,),
+        )
+        return [address for (address,) in await cursor.fetchall()]
+
     async def end(self, session_id: str, user_id: str, at: datetime) -> bool:
         """End one session of a user; False when it isn't there, or has ended."""
         cursor = await self._connection.execute(

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = ["PostgresUsers"]
 
-_USER = """id::text AS id, email, name, role, password_hash, totp_secret, totp_confirmed_at,
-           totp_last_step, recovery_hashes, created_at, last_login_at, disabled_at"""
+_USER = """id::text AS id, email, name, role, password_hash, totp_secret, totp_offered_at,
+           totp_confirmed_at, totp_last_step, recovery_hashes, created_at, last_login_at,
+           disabled_at"""
 _LOCK = 0x75736572  # "user"
 
 
@@ -120,11 +121,12 @@ class PostgresUsers:
             "UPDATE users SET password_hash = %s WHERE id = %s", (password_hash, user_id)
         )
 
-    async def offer_totp(self, user_id: str, sealed: bytes) -> None:
+    async def offer_totp(self, user_id: str, sealed: bytes, at: datetime) -> None:
         """Keep a secret that counts once a code of it was shown."""
         await self._connection.execute(
-            "UPDATE users SET totp_secret = %s, totp_last_step = 0 WHERE id = %s",
-            (sealed, user_id),
+            """UPDATE users SET totp_secret = %s, totp_offered_at = %s, totp_last_step = 0
+               WHERE id = %s""",
+            (sealed, at, user_id),
         )
 
     async def confirm_totp(

@@ -14,6 +14,7 @@ from iotistic_tenant_api.domain.tries import INVITATION_BY_ADDRESS, network_of
 from iotistic_tenant_api.security.session_tokens import digest_of, new_secret
 from iotistic_tenant_api.storage.configuration import PostgresAudit
 from iotistic_tenant_api.storage.invitations import PostgresInvitations
+from iotistic_tenant_api.storage.login_attempts import PostgresLoginAttempts
 from iotistic_tenant_api.storage.users import PostgresUsers
 from iotistic_tenant_api.usecases.own_account import own_account
 from iotistic_tenant_api.usecases.sessions import begin_session
@@ -151,13 +152,20 @@ class AcceptInvitation:
 
     async def look(self, token: str, client: Client) -> Invitation:
         """Return the open invitation of a token; 404 `invitation_gone` for any other text."""
-        await self._tries.count((INVITATION_BY_ADDRESS, network_of(client.address)))
-        async with self._database.connection() as connection:
-            return await self._open(connection, token)
+        counted = await self._count(client)
+        async with self._database.transaction() as connection:
+            invitation = await self._open(connection, token)
+            await PostgresLoginAttempts(connection).give_back(counted)
+        return invitation
+
+    async def _count(self, client: Client) -> list[int]:
+        return await self._tries.count((INVITATION_BY_ADDRESS, network_of(client.address)))
 
     async def __call__(self, given: Acceptance, client: Client) -> SignedIn:
-        """Make the account and sign it in."""
-        invitation = await self.look(given.token, client)
+        """Make the account and sign it in; only what fails stays counted."""
+        counted = await self._count(client)
+        async with self._database.connection() as connection:
+            invitation = await self._open(connection, given.token)
         check_password(given.password, invitation.email)
         password_hash = await self._passwords.hash(given.password)
         gate = await self._licensing.gate()
@@ -169,6 +177,7 @@ class AcceptInvitation:
             user = self._user(invitation, given.name, password_hash)
             await users.add(user)
             await PostgresInvitations(connection).use(invitation.id, user.created_at)
+            await PostgresLoginAttempts(connection).give_back(counted)
             await PostgresAudit(connection).record(
                 "invitation_accepted", invitation.id, actor=user.id, at=user.created_at,
                 detail={"email": user.email, "role": str(user.role)},

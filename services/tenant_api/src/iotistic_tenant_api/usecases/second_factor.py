@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iotistic_tenant_api.domain.errors import Refused
+from iotistic_tenant_api.domain.tries import SECOND_FACTOR
 from iotistic_tenant_api.security.second_factor import recovery_hash
 from iotistic_tenant_api.storage.configuration import PostgresAudit
+from iotistic_tenant_api.storage.login_attempts import PostgresLoginAttempts
 from iotistic_tenant_api.storage.users import PostgresUsers
 from iotistic_tenant_api.usecases.own_account import own_account
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from iotistic_tenant_api.security.second_factor import SecondFactor
     from iotistic_tenant_api.storage.connection import Connection
     from iotistic_tenant_api.usecases.own_account import PasswordCheck
+    from iotistic_tenant_api.usecases.tries import Tries
 
 __all__ = ["OwnSecondFactor", "take_code"]
 
@@ -42,11 +45,18 @@ class OwnSecondFactor:
     """Turn one's second factor on and off."""
 
     def __init__(
-        self, database: Database, factor: SecondFactor, check: PasswordCheck, clock: Clock
+        self,
+        *,
+        database: Database,
+        factor: SecondFactor,
+        check: PasswordCheck,
+        tries: Tries,
+        clock: Clock,
     ) -> None:
         self._database = database
         self._factor = factor
         self._check = check
+        self._tries = tries
         self._clock = clock
 
     async def offer(self, user_id: str, password: str) -> tuple[str, str]:
@@ -57,23 +67,25 @@ class OwnSecondFactor:
             if (await own_account(connection, user_id, lock=True)).two_factor:
                 raise _is_on()
             await PostgresUsers(connection).offer_totp(
-                user_id, self._factor.sealed(user_id, secret)
+                user_id, self._factor.sealed(user_id, secret), self._clock.now()
             )
         return self._factor.shown(user.email, secret)
 
     async def confirm(self, user_id: str, code: str) -> list[str]:
         """Have every sign-in take a code from now on; return the recovery codes."""
+        await self._tries.count((SECOND_FACTOR, user_id))
         codes, now = self._factor.new_recovery_codes(), self._clock.now()
         async with self._database.transaction() as connection:
             user = await own_account(connection, user_id, lock=True)
             if user.two_factor:
                 raise _is_on()
-            if user.totp_secret is None:
+            if not user.has_offer(now):
                 raise Refused(409, "conflict", "ask for a secret first")
             if not await take_code(connection, self._factor, user, code, now):
                 raise _wrong_code()
             hashes = [recovery_hash(one) for one in codes]
             await PostgresUsers(connection).confirm_totp(user_id, now, hashes)
+            await PostgresLoginAttempts(connection).clear(SECOND_FACTOR, user_id)
             await PostgresAudit(connection).record(
                 "second_factor_on", user_id, actor=user_id, at=now
             )

@@ -6,9 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from iotistic_tenant_api.domain.errors import Refused
-from iotistic_tenant_api.domain.tries import SIGN_IN_BY_ADDRESS, SIGN_IN_BY_EMAIL, network_of
+from iotistic_tenant_api.domain.tries import (
+    SECOND_FACTOR,
+    SIGN_IN_BY_ADDRESS,
+    SIGN_IN_BY_EMAIL,
+    SIGN_IN_BY_EMAIL_HERE,
+    network_of,
+)
 from iotistic_tenant_api.storage.configuration import PostgresAudit
 from iotistic_tenant_api.storage.login_attempts import PostgresLoginAttempts
+from iotistic_tenant_api.storage.sessions import PostgresSessions
 from iotistic_tenant_api.storage.users import PostgresUsers
 from iotistic_tenant_api.usecases.second_factor import take_code
 from iotistic_tenant_api.usecases.sessions import begin_session
@@ -26,6 +33,8 @@ if TYPE_CHECKING:
     from iotistic_tenant_api.usecases.tries import Tries
 
 __all__ = ["Credentials", "SignIn"]
+
+_CODE_MISSING = "second_factor_required"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,18 +66,27 @@ class SignIn:
 
     async def __call__(self, given: Credentials, client: Client) -> SignedIn:
         """Return the tokens of a new session; 401 says which of the two steps is open."""
-        await self._tries.count(
-            (SIGN_IN_BY_ADDRESS, network_of(client.address)), (SIGN_IN_BY_EMAIL, given.email)
-        )
+        counted = await self._count(given.email, network_of(client.address))
         async with self._database.connection() as connection:
             user = await PostgresUsers(connection).by_email(given.email)
         stored = None if user is None else user.password_hash
         right = await self._passwords.matches(stored, given.password)
         async with self._database.transaction() as connection:
             outcome = await self._decided(connection, user if right else None, given, client)
+            if not isinstance(outcome, Refused) or outcome.code == _CODE_MISSING:
+                await PostgresLoginAttempts(connection).give_back(counted)
         if isinstance(outcome, Refused):
             raise outcome
         return outcome
+
+    async def _count(self, email: str, network: str) -> list[int]:
+        """Count the try; by the e-mail address alone only where its account is a stranger."""
+        async with self._database.connection() as connection:
+            addresses = await PostgresSessions(connection).addresses(email)
+        tries = [(SIGN_IN_BY_ADDRESS, network), (SIGN_IN_BY_EMAIL_HERE, f"{email} {network}")]
+        if network not in {network_of(address) for address in addresses}:
+            tries.append((SIGN_IN_BY_EMAIL, email))
+        return await self._tries.count(*tries)
 
     async def _decided(
         self, connection: Connection, matched: User | None, given: Credentials, client: Client
@@ -89,7 +107,8 @@ class SignIn:
                     detail={"address": client.address},
                 )  # fmt: skip
             return missing
-        await PostgresLoginAttempts(connection).clear(SIGN_IN_BY_EMAIL, given.email)
+        here = f"{given.email} {network_of(client.address)}"
+        await PostgresLoginAttempts(connection).clear(SIGN_IN_BY_EMAIL_HERE, here)
         await audit.record(
             "signed_in", user.id, actor=user.id, at=now, detail={"address": client.address}
         )
@@ -109,7 +128,10 @@ class SignIn:
         if not user.two_factor:
             return None
         if code is None:
-            return Refused(401, "second_factor_required", "a code of the second factor is missing")
+            return Refused(401, _CODE_MISSING, "a code of the second factor is missing")
+        attempts = PostgresLoginAttempts(connection)
+        await attempts.count(SECOND_FACTOR, user.id, now)
         if await take_code(connection, self._factor, user, code, now):
+            await attempts.clear(SECOND_FACTOR, user.id)
             return None
         return Refused(401, "bad_second_factor", "the code is wrong or was used before")

@@ -21,9 +21,12 @@ class Tries:
         self._database = database
         self._clock = clock
 
-    async def count(self, *tries: tuple[Limit, str]) -> None:
-        """Count one try under each limit, in this order; Refused 429 by the first that is full."""
+    async def count(self, *tries: tuple[Limit, str]) -> list[int]:
+        """Count one try under each limit, in this order; Refused 429 by the first that is full.
+
+        What is returned can be given back when the try was a good one.
+        """
         async with self._database.transaction() as connection:
             attempts = PostgresLoginAttempts(connection)
-            for limit, subject in tries:
-                await attempts.count(limit, subject, self._clock.now())
+            now = self._clock.now()
+            return [await attempts.count(limit, subject, now) for limit, subject in tries]
