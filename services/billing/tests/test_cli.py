@@ -44,7 +44,7 @@ def test_migrate_says_what_it_did_and_the_second_time_nothing(environment, postg
 
     first, second = call(there, "migrate"), call(there, "migrate")
 
-    assert json.loads(first[1])["applied"][-1] == "0003_mail"
+    assert json.loads(first[1])["applied"][-1] == "0004_sources"
     assert (second[0], json.loads(second[1])) == (0, {"applied": []})
 
 

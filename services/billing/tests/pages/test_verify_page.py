@@ -69,6 +69,17 @@ async def test_guessing_the_password_is_counted(browser, another, post):
     assert codes == [422] * 10 + [429]
 
 
+async def test_a_wrong_password_at_the_end_of_the_limit_is_told_on_a_page(another, browser, post):
+    await browser.sign_up()
+    token = await post.token()
+    for _ in range(29):
+        await another.get(f"/verify?token={token}")
+    answer = await another.post("/verify", {"password": "wrong wrong wrong"})
+
+    assert (answer.status_code, another.heading()) == (429, "Too many attempts")
+    assert answer.headers["content-type"].startswith("text/html")
+
+
 async def test_a_link_is_used_once(billing, browser, another, post):
     await browser.sign_up()
     token = await post.token()

@@ -13,6 +13,7 @@ from iotistic_billing.domain.errors import (
     TooManyAttempts,
 )
 from iotistic_billing.resources.deployments import deploy_answer
+from iotistic_billing.resources.source import source_of
 from iotistic_billing.schemas.bodies import LoginBody, SignUpBody
 from iotistic_billing.schemas.customers import (
     CustomerView,
@@ -65,7 +66,7 @@ class SignUp:
             password=body.password.get_secret_value(),
             company_name=body.company_name,
             full_name=body.full_name,
-            source=req.remote_addr,
+            source=source_of(req),
             idempotency_key=_idempotency_key(req),
         )
         made = await self._accounts.sign_up(form)
@@ -105,7 +106,7 @@ class Login:
         """Answer a token for the Authorization header."""
         body = await read_body(req, LoginBody)
         session = await self._accounts.login(
-            body.email, body.password.get_secret_value(), req.remote_addr
+            body.email, body.password.get_secret_value(), source_of(req)
         )
         answer = LoginAnswer(
             token=session.token, customer_id=session.customer_id, expires_at=session.expires_at

@@ -23,6 +23,13 @@ _SELECT = """
            s.cancels_at_period_end
       FROM customers c JOIN subscriptions s ON s.customer_id = c.id
 """
+# Whoever signed up, and has neither proved the address nor ever had a tenant.
+_UNPROVED = """
+    DELETE FROM customers c USING subscriptions s
+     WHERE s.customer_id = c.id AND s.plan_source = 'trial'
+       AND c.email_verified_at IS NULL AND c.removed_at IS NULL
+       AND NOT EXISTS (SELECT FROM deployments d WHERE d.customer_id = c.id)
+"""
 
 
 class PostgresCustomers:
@@ -49,6 +56,13 @@ class PostgresCustomers:
         found = await self._all(f"{_SELECT} WHERE c.email = %s FOR UPDATE", [email])
         return found[0] if found else None
 
+    async def held(self, customer_id: str) -> bool:
+        """Lock a customer until the transaction ends; False when there is none any more."""
+        cursor = await self._connection.execute(
+            "SELECT FROM customers WHERE id = %s FOR UPDATE", [customer_id]
+        )
+        return await cursor.fetchone() is not None
+
     async def page(
         self, *, after: str, limit: int, external_id: str | None = None
     ) -> list[Customer]:
@@ -67,12 +81,15 @@ class PostgresCustomers:
         )
         return [row[0] for row in await cursor.fetchall()]
 
-    async def add(self, customer: Customer, password_hash: str | None = None) -> None:
-        """Store a new customer with its subscription."""
+    async def add(
+        self, customer: Customer, password_hash: str | None = None, source: str | None = None
+    ) -> None:
+        """Store a new customer with its subscription, and where it signed up from."""
         await self._connection.execute(
             """INSERT INTO customers (id, external_id, company_name, email, full_name,
-                   password_hash, email_verified_at, suspended, created_at, updated_at)
-               VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+                   password_hash, email_verified_at, suspended, created_at, updated_at,
+                   signed_up_from)
+               VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
             [
                 customer.id,
                 customer.external_id,
@@ -84,6 +101,7 @@ class PostgresCustomers:
                 customer.suspended,
                 customer.created_at,
                 customer.created_at,
+                source,
             ],
         )
         await self.subscribe(customer.id, customer.subscription)
@@ -142,27 +160,46 @@ class PostgresCustomers:
         row = await cursor.fetchone()
         return (row[0], row[1]) if row else None
 
-    async def pending_trials(self) -> int:
-        """Return how many sign-ups wait for their address to be verified."""
+    async def pending_trials(self, source: str) -> tuple[int, int]:
+        """Return how many sign-ups wait for their address to be verified, and how many of a source.
+
+        Other sign-ups from there wait until the transaction ends.
+        """
+        await self.one_at_a_time(f"source {source}")
         cursor = await self._connection.execute(
-            "SELECT count(*) FROM customers c JOIN subscriptions s ON s.customer_id = c.id"
+            "SELECT count(*), count(*) FILTER (WHERE c.signed_up_from = %s)"
+            " FROM customers c JOIN subscriptions s ON s.customer_id = c.id"
             " WHERE c.email_verified_at IS NULL AND s.plan_source = 'trial'"
-            " AND NOT EXISTS (SELECT FROM deployments d WHERE d.customer_id = c.id)"
+            " AND NOT EXISTS (SELECT FROM deployments d WHERE d.customer_id = c.id)",
+            [source],
         )
         row = await cursor.fetchone()
-        return int(row[0]) if row else 0
+        return (int(row[0]), int(row[1])) if row else (0, 0)
 
-    async def forget_unproved(self, before: datetime) -> list[str]:
-        """Remove sign-ups of before that never proved their address nor had a tenant."""
-        cursor = await self._connection.execute(
-            """DELETE FROM customers c USING subscriptions s
-                WHERE s.customer_id = c.id AND s.plan_source = 'trial' AND c.created_at < %s
-                  AND c.email_verified_at IS NULL AND c.removed_at IS NULL
-                  AND NOT EXISTS (SELECT FROM deployments d WHERE d.customer_id = c.id)
-            RETURNING c.id""",
-            [before],
+    async def one_at_a_time(self, what: str) -> None:
+        """Hold the right to sign ``what`` up until the transaction ends."""
+        await self._connection.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 2))", [what]
         )
+
+    async def forget_unproved(self, before: datetime, now: datetime) -> list[str]:
+        """Remove sign-ups of before that have no link to prove their address by, nor a tenant."""
+        sql = _UNPROVED + (
+            """ AND c.created_at <= %s AND NOT EXISTS (SELECT FROM email_verifications v
+                                   WHERE v.customer_id = c.id AND v.expires_at > %s)
+            RETURNING c.id"""
+        )
+        cursor = await self._connection.execute(sql.encode(), [before, now])
         return [row[0] for row in await cursor.fetchall()]
+
+    async def make_way(self, customer_id: str) -> bool:
+        """Remove a sign-up with its links, visits, sessions and mail, if its address is unproved.
+
+        False for a customer who proved it, has or had a tenant, or was suspended.
+        """
+        sql = f"{_UNPROVED} AND c.id = %s AND NOT c.suspended"
+        cursor = await self._connection.execute(sql.encode(), [customer_id])
+        return cursor.rowcount == 1
 
     async def _all(self, sql: str, parameters: Any) -> list[Customer]:
         async with self._connection.cursor(row_factory=dict_row) as cursor:

@@ -39,10 +39,10 @@ class PostgresVisits:
         self._connection = connection
 
     async def add(self, token_hash: bytes, visit: Visit, until: datetime) -> None:
-        """Store a visit."""
+        """Store a visit; without its customer when another sign-up took its place meanwhile."""
         await self._connection.execute(
             "INSERT INTO visits (token_hash, customer_id, email, expires_at)"
-            " VALUES (%s, %s, %s, %s)",
+            " VALUES (%s, (SELECT id FROM customers WHERE id = %s FOR KEY SHARE), %s, %s)",
             [token_hash, visit.customer_id, visit.email, until],
         )
 

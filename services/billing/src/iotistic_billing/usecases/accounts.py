@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from iotistic_billing.domain.errors import (
+    EmailTaken,
     IdempotencyKeyReused,
     LoginRefused,
     TrialsExhausted,
@@ -33,6 +34,7 @@ __all__ = ["Accounts", "Session", "SignUpForm", "SignedUp"]
 
 ROUTE = "POST /api/customers/signup"
 SIGN_UPS, SIGN_UP_WINDOW = 5, timedelta(hours=1)
+PENDING_OF_SOURCE = 3
 LOGINS_OF_ADDRESS, LOGINS_OF_EMAIL = 30, 10
 LOGIN_WINDOW = timedelta(minutes=15)
 SESSION = timedelta(hours=12)
@@ -41,7 +43,7 @@ ANSWERS_KEPT = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignUpForm:
-    """What a new customer has typed; ``source`` is the address that it came from."""
+    """What a new customer has typed; ``source`` is the IPv4 address or IPv6 /64 it came from."""
 
     email: str
     password: str
@@ -162,8 +164,11 @@ class Accounts:
 
     async def _make(self, connection: Connection, form: SignUpForm, password_hash: str) -> SignedUp:
         now = self._clock.now()
-        if await PostgresCustomers(connection).pending_trials() >= self._pending_trials:
+        customers = PostgresCustomers(connection)
+        pending, of_source = await customers.pending_trials(form.source)
+        if pending >= self._pending_trials or of_source >= PENDING_OF_SOURCE:
             raise TrialsExhausted("too many trials wait to be verified; try again later")
+        replaced = await self._make_way(connection, form)
         customer = self._registry.drawn(
             external_id=f"trial-{self._random_name(6)}",
             company_name=form.company_name,
@@ -171,18 +176,37 @@ class Accounts:
             full_name=form.full_name,
             subscription=trial(now),
         )
-        await self._registry.add(connection, customer, password_hash)
+        await self._registry.add(connection, customer, password_hash, form.source)
         audit = PostgresAudit(connection)
         await audit.note(now, customer.id, "signed_up", customer.id, source=form.source)
-        queued = await self._deployed(connection, customer.id)
+        queued = await self._deployed(connection, customer.id, form.source, replaced=replaced)
         return SignedUp(customer_id=customer.id, job_id=queued.job_id if queued else None)
 
-    async def _deployed(self, connection: Connection, customer_id: str) -> Queued | None:
+    async def _make_way(self, connection: Connection, form: SignUpForm) -> bool:
+        """Remove a sign-up that never proved this address; tell whether there was one.
+
+        Whoever reads the address's mail gets it so, and not who typed it first.
+        """
+        customers = PostgresCustomers(connection)
+        await customers.one_at_a_time(f"address {form.email}")
+        before = await customers.by_email(form.email)
+        if before is None or not await customers.make_way(before.id):
+            return False
+        audit, now = PostgresAudit(connection), self._clock.now()
+        await audit.note(now, "billing", "sign_up_replaced", before.id, source=form.source)
+        return True
+
+    async def _deployed(
+        self, connection: Connection, customer_id: str, source: str, *, replaced: bool
+    ) -> Queued | None:
+        """Queue the tenant, or send a link; EmailTaken, undoing a replacement, when none may go."""
         customer = await PostgresCustomers(connection).get(customer_id)
         try:
             return await self._tenants.queue(connection, customer, "sign-up", customer_id)
         except VerificationPending:
-            await self._verification.begin(connection, customer)
+            sent = await self._verification.begin(connection, customer, source)
+            if replaced and not sent:
+                raise EmailTaken("there is a customer with this e-mail address") from None
             return None
 
     async def _answered(self, form: SignUpForm, body_hash: bytes) -> SignedUp | None:

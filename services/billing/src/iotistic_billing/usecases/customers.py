@@ -87,11 +87,18 @@ class Registry:
         )
 
     async def add(
-        self, connection: Connection, customer: Customer, password_hash: str | None = None
+        self,
+        connection: Connection,
+        customer: Customer,
+        password_hash: str | None = None,
+        source: str | None = None,
     ) -> None:
-        """Store a new customer; EmailTaken when the address is somebody else's."""
+        """Store a new customer, who signed up from ``source`` or was made by an operator.
+
+        EmailTaken when the address is somebody else's.
+        """
         with email_is_free():
-            await PostgresCustomers(connection).add(customer, password_hash)
+            await PostgresCustomers(connection).add(customer, password_hash, source)
         key = api_key_for(self.api_key_seed, customer.id)
         accounts = PostgresAccounts(connection)
         await accounts.add_api_key(key.id, customer.id, key.secret_hash, customer.created_at)

@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["Verification"]
 
 PAUSE = timedelta(minutes=1)
-MAILS, MAIL_WINDOW = 5, timedelta(hours=24)
-UNPROVED_KEPT = timedelta(days=3)
+# Of a source to an address, and of all sources to it beyond what each has to itself.
+OWN_MAILS, MORE_MAILS, SHARED_MAILS = 3, 2, 20
+MAIL_WINDOW = timedelta(hours=24)
 MAIL_KEPT = timedelta(days=30)
 
 
@@ -56,23 +57,24 @@ class Verification:
         self._new_token = new_token
         self._public_url = public_url
 
-    async def begin(self, connection: Connection, customer: Customer) -> None:
-        """Send the customer a link, unless its address got one just now or too many today."""
+    async def begin(self, connection: Connection, customer: Customer, source: str) -> bool:
+        """Send the customer a link, unless there was one just now or too much mail today."""
         now, email = self._clock.now(), customer.email
         verifications = PostgresVerifications(connection)
         last = await verifications.made_at(customer.id)
         if email is None or (last is not None and now - last < PAUSE):
-            return
-        if not await self._may_mail(connection, email):
-            return
+            return False
+        if not await self._may_mail(connection, email, source):
+            return False
         token, until = self._new_token(), now + of_use_for(MailKind.VERIFY)
         await verifications.put(digest(token), customer.id, email, now, until)
         link = f"{self._public_url}/verify?token={token}"
         await self._outbox.put(
             connection, MailKind.VERIFY, customer.id, email, link, expires_at=until
         )
+        return True
 
-    async def remind(self, email: str) -> None:
+    async def remind(self, email: str, source: str) -> None:
         """Mail whoever has this address: a new link, or that there is an account; or nobody."""
         async with self._database.transaction() as connection:
             customer = await PostgresCustomers(connection).by_email(email)
@@ -80,8 +82,8 @@ class Verification:
                 return
             deployment = await PostgresDeployments(connection).get(customer.id)
             if self._tenants.awaits_verification(customer) and deployment is None:
-                await self.begin(connection, customer)
-            elif await self._may_mail(connection, email):
+                await self.begin(connection, customer, source)
+            elif await self._may_mail(connection, email, source):
                 link = dashboard_url(deployment.address) if deployment else self._public_url
                 await self._outbox.put(connection, MailKind.KNOWN, customer.id, email, link)
 
@@ -97,9 +99,12 @@ class Verification:
     async def confirm(self, token: str) -> str:
         """Use the link up, and queue the tenant; return the customer."""
         now = self._clock.now()
+        customer_id = (await self.look(token)).customer_id
         async with self._database.transaction() as connection:
-            customer_id = await PostgresVerifications(connection).use(digest(token), now)
-            if customer_id is None:
+            # The customer first, then its link: as whatever removes both takes them.
+            if not await PostgresCustomers(connection).held(customer_id):
+                raise VerificationGone("another sign-up took this one's place meanwhile")
+            if await PostgresVerifications(connection).use(digest(token), now) is None:
                 raise VerificationGone("the link was used meanwhile")
             audit = PostgresAudit(connection)
             await audit.note(now, customer_id, "email_verified", customer_id)
@@ -108,15 +113,26 @@ class Verification:
         return customer_id
 
     async def forget_old(self) -> None:
-        """Remove old mail, visits that have ended, and sign-ups that nobody has confirmed."""
+        """Remove old mail, visits that have ended, and sign-ups whose link is over."""
         now = self._clock.now()
         async with self._database.transaction() as connection:
             await PostgresOutbox(connection).forget(now, MAIL_KEPT)
             await PostgresVisits(connection).forget(now)
             customers = PostgresCustomers(connection)
-            for customer_id in await customers.forget_unproved(now - UNPROVED_KEPT):
+            made_before = now - of_use_for(MailKind.VERIFY)
+            for customer_id in await customers.forget_unproved(made_before, now):
                 audit = PostgresAudit(connection)
                 await audit.note(now, "billing", "sign_up_forgotten", customer_id)
 
-    async def _may_mail(self, connection: Connection, email: str) -> bool:
-        return await self._attempts.allowed(connection, "mail", email, MAILS, MAIL_WINDOW)
+    async def _may_mail(self, connection: Connection, email: str, source: str) -> bool:
+        """Tell whether a source may have one more mail sent to an address.
+
+        It has some of a day to itself: no others can use up an address's mail.
+        """
+        window, whose = MAIL_WINDOW, f"{email} {source}"
+        allowed = self._attempts.allowed
+        if await allowed(connection, "mail_own", whose, OWN_MAILS, window):
+            return True
+        if not await allowed(connection, "mail_more", whose, MORE_MAILS, window):
+            return False
+        return await allowed(connection, "mail_shared", email, SHARED_MAILS, window)

@@ -83,16 +83,17 @@ class Visitors:
         try:
             customer_id = (await self._accounts.sign_up(form)).customer_id
         except EmailTaken:
-            await self._verification.remind(form.email)
+            await self._verification.remind(form.email, form.source)
         return await self._opened(Visit(customer_id, form.email))
 
-    async def mail_again(self, token: str) -> None:
+    async def mail_again(self, token: str, source: str) -> None:
         """Send the visitor's mail once more; as often, or not, for every address."""
         visit = await self._visit(token)
         if visit is None:
             return
-        await self._attempts.count("resend", visit.email, RESENDS, RESEND_WINDOW)
-        await self._verification.remind(visit.email)
+        whose = f"{visit.email} {source}"
+        await self._attempts.count("resend", whose, RESENDS, RESEND_WINDOW)
+        await self._verification.remind(visit.email, source)
 
     async def link(self, link: str, token: str, source: str) -> Link:
         """Return what a mailed link is about; VerificationGone when it is over."""

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from iotistic_billing.domain.errors import TooManyAttempts
 from iotistic_billing.resources.pages.frame import HTML, LARGEST_FORM, FormRefused, set_cookie
 from iotistic_billing.resources.pages.replies import refused, see, too_many, unable
+from iotistic_billing.resources.source import source_of
 from iotistic_billing.schemas.bodies import SignUpBody
 from iotistic_billing.usecases.accounts import SignUpForm
 from iotistic_kit.auth import PUBLIC
@@ -85,7 +86,7 @@ class SignUpPage:
             password=body.password.get_secret_value(),
             company_name=body.company_name,
             full_name=body.full_name,
-            source=req.remote_addr,
+            source=source_of(req),
         )
         begun = self._clock.steady()
         try:

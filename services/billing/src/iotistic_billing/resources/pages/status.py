@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from iotistic_billing.domain.errors import TooManyAttempts
 from iotistic_billing.resources.pages.frame import HTML, LARGEST_FORM, FormRefused, token_of
 from iotistic_billing.resources.pages.replies import refused, see, too_many
+from iotistic_billing.resources.source import source_of
 from iotistic_kit.auth import PUBLIC
 from iotistic_kit.operation import operation
 
@@ -53,7 +54,7 @@ class StatusPage:
         """Answer the way back to the progress, alike for known and new addresses."""
         try:
             await self._frame.form(req)
-            await self._visitors.mail_again(token_of(req))
+            await self._visitors.mail_again(token_of(req), source_of(req))
         except FormRefused:
             refused(self._frame, req, resp, "/status")
         except TooManyAttempts as error:

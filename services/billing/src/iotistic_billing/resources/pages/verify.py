@@ -17,6 +17,8 @@ from iotistic_billing.resources.pages.frame import (
     token_of,
 )
 from iotistic_billing.resources.pages.replies import gone, refused, see, too_many, unable
+from iotistic_billing.resources.source import source_of
+from iotistic_billing.usecases.visitors import Link
 from iotistic_kit.auth import PUBLIC
 from iotistic_kit.bodies import is_storable
 from iotistic_kit.errors import DomainError
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from falcon.asgi import Request, Response
 
     from iotistic_billing.resources.pages.frame import Frame
-    from iotistic_billing.usecases.visitors import Link, Visitors
+    from iotistic_billing.usecases.visitors import Visitors
     from iotistic_kit.bodies import ServiceRequest
 
 __all__ = ["VerifyPage"]
@@ -75,25 +77,31 @@ class VerifyPage:
             return
         token, password = fields.get("token", ""), fields.get("password", "")[:_LONGEST]
         try:
-            visit = await self._visitors.confirm(token, token_of(req), password, req.remote_addr)
+            confirmed = await self._confirmed(req, token, password)
         except VerificationGone:
             gone(self._frame, req, resp)
         except TooManyAttempts as error:
             too_many(self._frame, req, resp, error, "/status")
-        except LoginRefused:
-            link = await self._link(req, token)
-            fault = "This isn't the password of the sign-up."
-            self._ask(req, resp, token, link, fault)
         except DomainError as error:
             unable(self._frame, req, resp, error, f"/verify?token={quote(token)}")
         else:
-            set_cookie(resp, visit)
+            if isinstance(confirmed, Link):
+                self._ask(req, resp, token, confirmed, "This isn't the password of the sign-up.")
+                return
+            set_cookie(resp, confirmed)
             see(resp, "/status")
+
+    async def _confirmed(self, req: Request, token: str, password: str) -> str | Link:
+        """Return the token of the visit, or what the link is about when the password is wrong."""
+        try:
+            return await self._visitors.confirm(token, token_of(req), password, source_of(req))
+        except LoginRefused:
+            return await self._link(req, token)
 
     async def _link(self, req: Request, token: str) -> Link:
         if not token or len(token) > _LONGEST or not is_storable(token):
             raise VerificationGone("there is no such link")
-        return await self._visitors.link(token, token_of(req), req.remote_addr)
+        return await self._visitors.link(token, token_of(req), source_of(req))
 
     def _ask(
         self, req: Request, resp: Response, token: str, link: Link, fault: str | None = None
