@@ -12,10 +12,14 @@ import pytest
 from iotistic_dashboard import live as module
 from iotistic_dashboard.api import Browser, TenantApi
 from iotistic_dashboard.live import Live
+from iotistic_dashboard.resources.live import LiveEvents
 from iotistic_dashboard.sessions.desk import Caller, SessionDesk
 from iotistic_dashboard.sessions.store import SqliteSessions, identity
 from iotistic_dashboard.sessions.vault import Vault
 from iotistic_kit.clock import SystemClock
+from iotistic_kit.errors import Problem
+
+from .conftest import COOKIE as COOKIE_NAME
 
 A, B = "0b4c7d1e-5f60-4a2b-9c3d-00000000000a", "0b4c7d1e-5f60-4a2b-9c3d-00000000000b"
 COOKIE = b"c" * 32
@@ -60,11 +64,15 @@ class Page:
     """An open page: what it is told, in order."""
 
     def __init__(self, live: Live, caller: Caller, device: str = "") -> None:
+        self.beats = 0
         self.told: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
         self.task = asyncio.create_task(self._read(live, caller, device))
 
     async def _read(self, live: Live, caller: Caller, device: str) -> None:
         async for told in live.events(caller, device):
+            if told is None:
+                self.beats += 1
+                continue
             self.told.put_nowait((told.event, told.uuid))
 
     async def next(self) -> tuple[str, str]:
@@ -150,15 +158,16 @@ async def test_an_ended_session_ends_the_page_s_stream(world, tenant):
     tenant.access.clear()
     tenant.ended = True
     api.lines.put_nowait(None)
-    assert [await page.next(), await page.next()] == [("away", ""), ("ended", "")]
+    assert await page.next() == ("ended", "")
+    await page.task
+    assert live._streams == {}
 
 
 async def test_a_token_that_ran_out_is_renewed_for_the_stream(world, tenant):
     _, live, caller = world
     tenant.access.clear()
     page = Page(live, caller)
-    assert await page.next() == ("away", "")
-    assert [await page.next(), await page.next()] == [("back", ""), ("resync", "")]
+    assert await page.next() == ("resync", ""), "nobody is told that the API is away: it isn't"
     assert tenant.refreshes == 1
     await page.leave()
 
@@ -170,3 +179,84 @@ async def test_with_too_many_streams_a_page_looks_now_and_then(world, monkeypatc
     page = Page(live, caller)
     assert [await page.next(), await page.next()] == [("resync", "")] * 2
     await page.leave()
+
+
+async def test_a_stream_that_ends_and_begins_again_is_no_news(world):
+    api, live, caller = world
+    page = Page(live, caller)
+    api.tell(7, "device", uuid=A, what="state")
+    assert await page.next() == ("changed", A)
+    api.lines.put_nowait(None)
+    api.tell(8, "device", uuid=B, what="state")
+    assert await page.next() == ("changed", B)
+    assert (len(api.asked), api.asked[-1]["last-event-id"]) == (2, "7")
+    await page.leave()
+
+
+async def test_a_page_that_hears_nothing_hears_a_beat(world, monkeypatch):
+    _, live, caller = world
+    monkeypatch.setattr(module, "BEAT", 0.02)
+    page = Page(live, caller)
+    async with asyncio.timeout(5):
+        while page.beats < 3:  # noqa: ASYNC110 -- a test's own count
+            await asyncio.sleep(0.01)
+    assert page.told.empty()
+    await page.leave()
+
+
+async def test_a_closed_page_s_stream_is_over_with_the_next_beat(ada, tenant, monkeypatch):
+    monkeypatch.setattr(module, "BEAT", 0.02)
+    cookie = f"{COOKIE_NAME}={ada.cookies[COOKIE_NAME]}"
+    async with (
+        asyncio.timeout(5),
+        ada.conductor.simulate_get_stream("/live", headers={"Cookie": cookie}) as answer,
+    ):
+        text = b""
+        while b": ping" not in text:
+            text += await answer.stream.read()
+    assert answer.status_code == 200
+    assert text.startswith(b"event: hello")
+
+
+async def test_a_session_has_twenty_pages_at_most(world):
+    _, live, caller = world
+    pages = [Page(live, caller) for _ in range(20)]
+    await asyncio.sleep(0)
+    with pytest.raises(Problem) as refused:
+        LiveEvents(live).check(caller)
+    assert (refused.value.status, live.pages(caller)) == (429, 20)
+    for page in pages:
+        await page.leave()
+    LiveEvents(live).check(caller)
+
+
+async def test_a_fault_of_this_program_ends_no_stream(world, monkeypatch):
+    api, live, caller = world
+    page = Page(live, caller)
+    with monkeypatch.context() as broken:
+        broken.setattr(module, "_uuid", lambda _data: 1 // 0)
+        api.tell(1, "device", uuid=A, what="state")
+        async with asyncio.timeout(5):
+            while len(api.asked) < 2:  # noqa: ASYNC110 -- a test's own list
+                await asyncio.sleep(0.01)
+    api.tell(2, "device", uuid=B, what="state")
+    told = [await page.next()]
+    while told[-1] != ("changed", B):
+        told.append(await page.next())
+    await page.leave()
+
+
+async def test_a_stream_that_is_over_is_no_stream_to_join(world):
+    api, live, caller = world
+    first = Page(live, caller)
+    api.tell(1, "overview")
+    await first.next()
+    stream = live._streams[caller.session.id]
+    stream.task.cancel()
+    await asyncio.wait_for(first.task, 5)
+    live._streams[caller.session.id] = stream
+    second = Page(live, caller)
+    api.tell(2, "device", uuid=A, what="state")
+    assert await second.next() == ("changed", A)
+    assert first.told.empty(), "the session goes on: nobody is sent to sign in"
+    await second.leave()

@@ -1,5 +1,6 @@
 """Server-sent events for open pages."""
 
+import contextlib
 from collections.abc import AsyncIterator
 
 from falcon.asgi import Request, Response, SSEvent
@@ -14,6 +15,8 @@ from iotistic_kit.errors import Problem
 
 __all__ = ["LiveEvents"]
 
+MOST_PAGES = 20
+
 
 class LiveEvents:
     """``/live``: of the fleet, or of ``?device=``."""
@@ -24,15 +27,22 @@ class LiveEvents:
     @page("Follow changes", access=PERSON, response_type="text/event-stream")
     async def on_get(self, req: Request, resp: Response) -> None:
         """Answer a stream of ``changed``, ``resync``, ``away``, ``back`` and ``ended``."""
-        device = req.get_param("device", default="")
+        device, caller = req.get_param("device", default=""), caller_of(req)
         if device:
             _check(device)
-        resp.sse = self._events(caller_of(req), device)
+        self.check(caller)
+        resp.sse = self._events(caller, device)
+
+    def check(self, caller: Caller) -> None:
+        """Raise Problem 429 when the session has as many pages as it may have."""
+        if self._live.pages(caller) >= MOST_PAGES:
+            raise Problem(429, "too_many_pages", "This session has too many pages open.")
 
     async def _events(self, caller: Caller, device: str) -> AsyncIterator[SSEvent]:
         yield SSEvent(event="hello", text="", retry=2000)
-        async for told in self._live.events(caller, device):
-            yield SSEvent(event=told.event, text=told.uuid)
+        async with contextlib.aclosing(self._live.events(caller, device)) as events:
+            async for told in events:
+                yield SSEvent(event=told.event, text=told.uuid) if told else SSEvent()
 
 
 def _check(device: str) -> None:
