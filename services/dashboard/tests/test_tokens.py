@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from falcon.testing import ASGIConductor
+
+from iotistic_dashboard.sessions import desk as module
 
 from .conftest import Visitor, built
 
@@ -62,6 +65,27 @@ async def test_a_renewal_while_the_api_is_away_is_tried_again(ada, tenant):
     tenant.away = False
     assert (await ada.get("/devices")).status_code == 200
     assert tenant.refreshes == 1
+
+
+def test_a_renewal_ends_before_its_claim():
+    assert module.CALL < module.CLAIM < 60
+
+
+async def test_a_renewal_that_hangs_says_so_in_time(ada, tenant, monkeypatch):
+    await shorten(ada, tenant)
+    renewed = tenant._renewed
+
+    async def hang(_token: str) -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(module, "CALL", 0.05)
+    monkeypatch.setattr(tenant, "_renewed", hang)
+    begun = time.monotonic()
+    assert (await ada.get("/devices")).status_code == 503
+    assert time.monotonic() - begun < 5
+    monkeypatch.setattr(module, "CALL", 4.0)
+    monkeypatch.setattr(tenant, "_renewed", renewed)
+    assert (await ada.get("/devices")).status_code == 200
 
 
 async def test_a_role_that_was_taken_is_noticed(ada, tenant):

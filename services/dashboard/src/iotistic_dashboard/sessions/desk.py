@@ -5,14 +5,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from iotistic_dashboard.api import ApiError, ApiRefused, Browser, TenantApi
+from iotistic_dashboard.api import ApiAway, ApiError, ApiRefused, Browser, TenantApi
 from iotistic_dashboard.sessions.store import Session, SqliteSessions, Tokens, identity
 from iotistic_kit.clock import Clock
 
 __all__ = ["Caller", "SessionDesk", "SessionEnded"]
 
 EARLY = 30.0
-CLAIM = 12.0
+CALL = 4.0  # of a renewal: it ends before its claim does
+CLAIM = 6.0
 LOOK = 0.05
 PERSON_AGE = 60.0
 
@@ -81,10 +82,13 @@ class SessionDesk:
             if fresh and kept.tokens.access != spent:
                 return
             body = {"refreshToken": kept.tokens.refresh}
-            answer = await self._api.call(
-                "POST", "/api/v1/auth/refresh", token=None, browser=browser, body=body
-            )
+            async with asyncio.timeout(CALL):
+                answer = await self._api.call(
+                    "POST", "/api/v1/auth/refresh", token=None, browser=browser, body=body
+                )
             made = self._tokens(answer)
+        except TimeoutError as exc:
+            raise ApiAway("it doesn't renew in time") from exc
         except ApiRefused as refused:
             if refused.status == 401:
                 self.store.remove(session)
