@@ -54,6 +54,32 @@
     }
   });
   document.addEventListener("htmx:sseError", () => say("waiting"));
+  const trouble = (path) => {
+    const there = document.querySelectorAll("#notices > [data-path]");
+    return [...there].filter((one) => one.dataset.path === path);
+  };
+  document.addEventListener("htmx:responseError", (event) => {
+    const notices = document.getElementById("notices");
+    if (!notices) return;
+    const { xhr, pathInfo } = event.detail;
+    const read = new DOMParser().parseFromString(xhr.responseText, "text/html");
+    const words = [...read.querySelectorAll("#main h1, #main h1 + p:not(:has(a))")];
+    const text = words.map((one) => one.textContent.trim()).join(". ");
+    const span = document.createElement("span");
+    span.textContent = text || `This did not work (${xhr.status}).`;
+    const notice = document.createElement("p");
+    notice.className = "notice bad";
+    notice.dataset.path = pathInfo.requestPath;
+    notice.append(span);
+    const before = trouble(pathInfo.requestPath);
+    if (before.some((one) => one.textContent === span.textContent)) return;
+    for (const one of before) one.remove();
+    notices.append(notice);
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (!event.detail.successful) return;
+    for (const one of trouble(event.detail.pathInfo.requestPath)) one.remove();
+  });
   for (const name of ["htmx:sendError", "htmx:timeout"]) {
     document.addEventListener(name, () => say("waiting"));
   }
