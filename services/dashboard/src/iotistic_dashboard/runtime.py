@@ -4,6 +4,7 @@ import functools
 import ipaddress
 import logging
 import ssl
+import time
 
 import httpx
 
@@ -17,7 +18,7 @@ from iotistic_dashboard.sessions.desk import SessionDesk
 from iotistic_dashboard.sessions.store import SqliteSessions
 from iotistic_dashboard.sessions.vault import Vault, key_file
 from iotistic_dashboard.settings import Settings
-from iotistic_dashboard.tenant import health_of
+from iotistic_dashboard.tenant import RecentHealth, health_of
 from iotistic_dashboard.web.assets import Assets
 from iotistic_dashboard.web.cookies import SessionCookie
 from iotistic_dashboard.web.forms import FormGuard
@@ -59,6 +60,7 @@ def build(settings: Settings, client: httpx.AsyncClient) -> ServiceApp:
     short = short_id(settings.customer_id) if settings.customer_id else ""
     cookie, assets, browsers = SessionCookie.of(short), Assets(), Browsers(settings.trusted_proxy)
     api = TenantApi(client)
+    health = RecentHealth(functools.partial(health_of, client), time.monotonic)
     desk = SessionDesk(api, store, clock)
     pages = Pages(assets, vault, cookie, settings.tenant_name or "Iotistic", clock)
     site = Site(
@@ -66,10 +68,9 @@ def build(settings: Settings, client: httpx.AsyncClient) -> ServiceApp:
         assets=assets,
         guard=FormGuard(cookie, vault, settings.public_url),
         authenticator=SessionAuthenticator(cookie, api, desk, browsers),
-        health=functools.partial(health_of, client),
+        health=health,
     )
     live = Live(api, desk)
-    health = functools.partial(health_of, client)
     parts = Parts(
         pages=pages, api=api, desk=desk, cookie=cookie, browsers=browsers, live=live, health=health
     )

@@ -1,10 +1,14 @@
 """What the tenant API says of itself."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import httpx
 
-__all__ = ["Part", "TenantHealth", "health_of"]
+__all__ = ["Part", "RecentHealth", "TenantHealth", "health_of"]
+
+RECENT = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +47,22 @@ async def health_of(client: httpx.AsyncClient) -> TenantHealth:
             for name, check in sorted(checks.items())
         ),
     )
+
+
+class RecentHealth:
+    """What was said last, asked for anew when it is 2 s old: however many look, one asks."""
+
+    def __init__(
+        self, ask: Callable[[], Awaitable[TenantHealth]], now: Callable[[], float]
+    ) -> None:
+        self._ask, self._now = ask, now
+        self._lock = asyncio.Lock()
+        self._said: tuple[float, TenantHealth] | None = None
+
+    async def __call__(self) -> TenantHealth:
+        """Return it."""
+        async with self._lock:
+            if self._said is None or self._now() - self._said[0] >= RECENT:
+                health = await self._ask()
+                self._said = self._now(), health
+            return self._said[1]
