@@ -94,3 +94,50 @@ async def test_every_answer_forbids_what_isn_t_ours(ada, path, status):
 async def test_two_cookies_of_one_name_are_none(ada):
     ada.cookies = {COOKIE: f"{ada.cookies[COOKIE]}; {COOKIE}={'A' * 43}"}
     assert (await ada.get("/")).headers["location"] == "/sign-in"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/sign-in", 403), ("/invitation", 403), ("/theme", 403), ("/nowhere", 404), (ACT, 303)],
+)
+async def test_a_form_of_another_site_signs_nobody_out(ada, path, status):
+    kept = ada.cookies.pop(COOKIE)  # Lax: the browser doesn't send it along
+    answer = await ada.post(path, origin="https://evil.example", csrf=None, name="x")
+    assert (answer.status_code, "set-cookie" in answer.headers) == (status, False)
+    ada.cookies[COOKIE] = kept
+    assert (await ada.get("/")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/status", 200), ("/nowhere", 404), ("/devices", 303), ("/", 303)]
+)
+async def test_a_page_without_a_form_for_strangers_gives_no_cookie(visitor, path, status):
+    answer = await visitor.get(path)
+    assert (answer.status_code, "set-cookie" in answer.headers) == (status, False)
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/invitation"])
+@pytest.mark.parametrize(
+    ("site", "mode", "goal", "given"),
+    [
+        ("none", "navigate", "document", True),
+        ("same-origin", "navigate", "document", True),
+        ("same-origin", "cors", "empty", True),
+        ("cross-site", "navigate", "document", True),
+        ("cross-site", "navigate", "iframe", False),
+        ("cross-site", "no-cors", "image", False),
+        ("cross-site", "cors", "empty", False),
+    ],
+)
+async def test_a_stranger_gets_a_cookie_where_one_would_have_been_sent(
+    visitor, path, site, mode, goal, given
+):
+    told = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": goal}
+    answer = await visitor.get(path, **told)
+    assert (answer.status_code, "set-cookie" in answer.headers) == (200, given)
+
+
+async def test_a_stranger_s_cookie_is_kept(visitor):
+    await visitor.get("/sign-in")
+    answers = [await visitor.get("/sign-in"), await visitor.post("/sign-in", email="a")]
+    assert ["set-cookie" in answer.headers for answer in answers] == [False, False]

@@ -172,3 +172,28 @@ async def test_an_idle_session_ends(ada, state_dir):
         connection.execute("UPDATE sessions SET used_at = used_at - 24 * 3600 - 1")
     connection.close()
     assert (await ada.get("/")).headers["location"] == "/sign-in"
+
+
+@pytest.mark.parametrize("second_factor", [False, True])
+async def test_signing_in_over_a_session_ends_it_here_and_at_the_api(ada, tenant, second_factor):
+    tenant.second_factor = second_factor
+    before, refresh = ada.cookies[COOKIE], tenant.refresh
+    fields = {"email": "ada@example.com", "password": PASSWORD}
+    answer = await ada.post("/sign-in", **fields)
+    if second_factor:
+        await ada.follow(answer)
+        await ada.post("/sign-in/second-factor", code="123456")
+    ended = [call[3] for call in tenant.calls if call[1] == "/api/v1/auth/logout"]
+    assert ended == [{"refreshToken": refresh}]
+    assert (await ada.get("/")).status_code == 200
+    ada.cookies[COOKIE] = before
+    assert (await ada.get("/")).headers["location"] == "/sign-in"
+
+
+@pytest.mark.parametrize(
+    ("agent", "sent"),
+    [("x" * 299 + " y", "x" * 299), ("  a\tb ", "ab"), ("M\xfcller", "Mller"), (" ", "unknown")],
+)
+async def test_what_a_browser_calls_itself_can_be_sent_on(ada, tenant, agent, sent):
+    answer = await ada.get("/devices", **{"User-Agent": agent})
+    assert (answer.status_code, tenant.calls[-1][2]["user-agent"]) == (200, sent)

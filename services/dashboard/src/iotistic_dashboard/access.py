@@ -25,8 +25,8 @@ class Browsers:
         address: str = req.remote_addr
         forwarded = req.get_header("X-Forwarded-For")
         if self._trusted_proxy and address == self._trusted_proxy and forwarded:
-            address = forwarded.rpartition(",")[2].strip()[:64]
-        return Browser(address=address, agent=(req.user_agent or "")[:300])
+            address = _header(forwarded.rpartition(",")[2].strip(), 64)
+        return Browser(address=address, agent=_header(req.user_agent or "", 300))
 
 
 class SessionAuthenticator:
@@ -47,6 +47,11 @@ class SessionAuthenticator:
         req.context.caller = Caller(self._api, self._desk, session, self._browsers.of(req))
         scopes = frozenset(map(str, session.person.get("scopes", ())))
         return Principal(kind="person", id=str(session.person.get("id", "")), scopes=scopes)
+
+
+def _header(text: str, most: int) -> str:
+    """Return what of ``text`` can be sent as a header: printable ASCII, no blank at its ends."""
+    return "".join(one for one in text if " " <= one <= "~").lstrip()[:most].rstrip()
 
 
 def caller_of(req: Request) -> Caller:

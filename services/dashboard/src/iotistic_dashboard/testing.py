@@ -8,6 +8,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -86,6 +87,7 @@ class MemoryTenant:
     away: bool = False
     refreshes: int = 0
     calls: list[tuple[str, str, dict[str, str], Any]] = field(default_factory=list)
+    queries: list[dict[str, str]] = field(default_factory=list)
     answers: dict[tuple[str, str], Any] = field(default_factory=dict)
     events: asyncio.Queue[str | None] = field(default_factory=asyncio.Queue)
     streams: int = 0
@@ -107,6 +109,7 @@ class MemoryTenant:
         method, path = scope["method"], scope["path"]
         document = json.loads(body) if body else None
         self.calls.append((method, path, headers, document))
+        self.queries.append(dict(parse_qsl(scope["query_string"].decode())))
         if path == "/api/v1/stream" and not self.away:
             await self._stream(send, headers)
             return
@@ -164,7 +167,8 @@ class MemoryTenant:
 
     async def _doors(self, door: str, body: dict[str, Any]) -> tuple[int, Any]:
         if door == "logout":
-            self.access.clear()
+            if body["refreshToken"] == self.refresh:
+                self.access.clear()
             return 204, None
         if door == "refresh":
             return 200, await self._renewed(body["refreshToken"])

@@ -24,6 +24,7 @@ class Invitation:
     @page("Ask for an invitation's code", access=PUBLIC)
     async def on_get(self, req: Request, resp: Response) -> None:
         """Answer the form; a script puts the fragment into it and sends it."""
+        self._doors.pages.greet(req, resp)
         self._doors.pages.show(req, resp, "invitation", token="", fault="", found=None, name="")
 
     @page("Look at an invitation, or accept it", access=PUBLIC)

@@ -45,8 +45,16 @@ class Doors:
         return answer
 
     async def welcome(self, req: Request, resp: Response, answer: dict[str, Any]) -> None:
-        """Let in whom the API knows: a new cookie, a new session."""
+        """Let in whom the API knows: a new cookie, a new session; the one before ends."""
         await self.desk.begin(self.cookie.renew(resp), answer, self.browsers.of(req))
+        await self.part(req)
+
+    async def part(self, req: Request) -> None:
+        """End the session of the cookie that the browser came with, if it has one."""
+        cookie = self.cookie.read(req)
+        before = None if cookie is None else self.desk.store.find(identity(cookie))
+        if before is not None:
+            await self.desk.end(before, self.browsers.of(req))
 
 
 class SignIn:
@@ -63,6 +71,7 @@ class SignIn:
         if cookie is not None and self._doors.desk.store.find(identity(cookie)) is not None:
             redirect(resp, onward)
             return
+        self._doors.pages.greet(req, resp)
         note = _NOTES.get(req.get_param("note", default=""), "")
         self._doors.pages.show(req, resp, "sign_in", onward=onward, email="", fault="", note=note)
 
@@ -78,6 +87,7 @@ class SignIn:
             if refused.code == "second_factor_required":
                 pending = self._doors.cookie.renew(resp)
                 self._doors.desk.store.hold(identity(pending), {**body, "next": onward})
+                await self._doors.part(req)
                 redirect(resp, "/sign-in/second-factor")
                 return
             self._again(req, resp, refused, onward, body["email"])

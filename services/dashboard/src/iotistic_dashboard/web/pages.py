@@ -51,16 +51,26 @@ class Pages:
     ) -> None:
         """Answer the page ``name``, or the block of it that ``?part=`` asks for.
 
-        ``facts`` are what its template shows.
+        ``facts`` are what its template shows. Its forms need a cookie; see ``greet``.
         """
         template = self._environment.get_template(f"{name}.html")
         part = None if getattr(req.context, "whole", False) else req.get_param("part")
-        context = template.new_context(self._frame(req, resp, whole=part is None) | facts)
+        context = template.new_context(self._frame(req, whole=part is None) | facts)
         resp.text = _rendered(template, context, part)
         resp.status = status
         resp.content_type = HTML
 
-    def _frame(self, req: Request, resp: Response, *, whole: bool) -> dict[str, Any]:
+    def greet(self, req: Request, resp: Response) -> None:
+        """Give a stranger a cookie, for the forms of the page that is shown next.
+
+        Only where its absence shows that there is none: browsers keep a Lax cookie to themselves
+        in requests of other sites, but for a GET that a person follows, and a new one would
+        overwrite it.
+        """
+        if req.method == "GET" and _followed(req) and self._cookie.read(req) is None:
+            req.context.new_cookie = self._cookie.renew(resp)
+
+    def _frame(self, req: Request, *, whole: bool) -> dict[str, Any]:
         caller = getattr(req.context, "caller", None)
         person = {} if caller is None else caller.session.person
         shown = caller is not None and whole and req.method == "GET"
@@ -69,7 +79,7 @@ class Pages:
             "tenant": person.get("customer") or self._tenant,
             "due": license_notice(str(person.get("licenseState") or "")),
             "can": frozenset(person.get("scopes", ())).__contains__,
-            "csrf": self._csrf(req, resp),
+            "csrf": self._csrf(req),
             "theme": theme_of(req),
             "path": req.path,
             "here": req.relative_uri,
@@ -77,12 +87,10 @@ class Pages:
             "now": self._clock.now(),
         }
 
-    def _csrf(self, req: Request, resp: Response) -> str:
-        """Return the token of the browser's session; a browser without one gets a cookie."""
+    def _csrf(self, req: Request) -> str:
+        """Return the token of the browser's cookie, '' without one: its forms are refused."""
         cookie = getattr(req.context, "new_cookie", None) or self._cookie.read(req)
-        if cookie is None:
-            cookie = req.context.new_cookie = self._cookie.renew(resp)
-        return self._vault.csrf(cookie)
+        return "" if cookie is None else self._vault.csrf(cookie)
 
     def _ago(self, at: object) -> str | Markup:
         return self._time(at, words.ago)
@@ -100,6 +108,14 @@ class Pages:
             ago=say.__name__,
             words=say(read, self._clock.now()),
         )
+
+
+def _followed(req: Request) -> bool:
+    """Tell whether the browser sends Lax cookies with a GET: of this site, or as a new page."""
+    if req.get_header("Sec-Fetch-Site") != "cross-site":
+        return True
+    told = (req.get_header("Sec-Fetch-Mode"), req.get_header("Sec-Fetch-Dest"))
+    return told == ("navigate", "document")
 
 
 def _rendered(template: Template, context: Context, part: str | None) -> str:
