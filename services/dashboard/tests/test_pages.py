@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from html.parser import HTMLParser
 
 import pytest
 
-from iotistic_dashboard.testing import Refusal, device
+from iotistic_dashboard.testing import Refusal, device, moment
 
 ATTACK = "\"><script>alert(1)</script><img src=x onerror=alert(1)>'{{7*7}}"
 ONE = device(7, ATTACK, "failing", tags={"x": ATTACK}, failure={"type": "pull", "message": ATTACK})
@@ -146,8 +147,9 @@ async def test_a_refused_draft_stays_in_the_editor(ada, tenant):
         422, "invalid", "it breaks a rule", errors=[{"pointer": "/apps", "detail": "no object"}]
     )
     text = json.dumps({"apps": 7, "note": "</textarea><script>"})
-    answer = await ada.post(f"/devices/{uuid}/deploy", spec=text, base="3")
+    answer = await ada.post(f"/devices/{uuid}/deploy", spec=text, base="3", draft="0")
     assert answer.status_code == 422
+    assert revisions(answer.text) == {"base": "3", "draft": "0"}, "nothing is based anew by itself"
     assert "it breaks a rule (/apps: no object)" in answer.text
     assert "&lt;/textarea&gt;" in answer.text
     headers = next(call[2] for call in tenant.calls if call[:2] == ("PUT", draft))
@@ -186,3 +188,90 @@ async def test_the_tenant_s_name_and_a_license_that_is_due_are_on_every_page(vis
     tenant.license = "valid"
     await visitor.sign_in()
     assert "License:" not in (await visitor.get("/devices")).text
+
+
+def revisions(page: str) -> dict[str, str]:
+    """Return what the editor's form says that it is based on, and what it offers."""
+    form = page[page.index('id="editor-title"') :]
+    return dict(re.findall(r'name="(base|draft|onto)" value="([^"]*)"', form))
+
+
+async def test_a_draft_is_never_saved_over_another_by_itself(ada, tenant):
+    tenant.devices = [ONE]
+    tenant.answers["GET", f"{API}/target-state"] = {
+        "uuid": ONE["uuid"], "spec": None, "overrides": {}, "specRevision": 3,
+    }  # fmt: skip
+    first = await ada.get(f"{AT}/deploy")
+    assert revisions(first.text) == {"base": "3", "draft": "0"}
+
+    tenant.answers["GET", f"{API}/target-state"]["specRevision"] = 4
+    tenant.answers["GET", f"{API}/target-state/draft"] = {
+        "spec": {"apps": {}, "config": {}}, "baseRevision": 4, "draftRevision": 9, "stale": False,
+        "changedBy": "Bob", "changedAt": moment(hours=1), "diff": [],
+    }  # fmt: skip
+    tenant.answers["PUT", f"{API}/target-state/draft"] = Refusal(412, "draft_changed", "it changed")
+    fields = {"spec": "{}", "base": "3", "draft": "0"}
+    refused = await ada.post(f"{AT}/deploy", **fields)
+    assert (refused.status_code, revisions(refused.text)) == (
+        412, {"base": "3", "draft": "0", "onto": "4.9"},
+    )  # fmt: skip
+    assert "over the draft of Bob" in refused.text
+
+    tenant.answers["PUT", f"{API}/target-state/draft"] = {}
+    saved = await ada.post(f"{AT}/deploy", **fields, onto="4.9")
+    assert saved.status_code == 303
+    asked = [
+        (call[2]["if-match"], query["draftRevision"])
+        for call, query in zip(tenant.calls, tenant.queries, strict=True)
+        if call[0] == "PUT"
+    ]
+    assert asked == [('"3"', "0"), ('"4"', "9")]
+
+
+WAS = {"was-name": "pump", "was-type": "gateway", "was-fleet": "", "was-tags": "a=1\nb=2"}
+NOW = {"name": "pump", "type": "gateway", "fleet": "", "tags": "a=1\r\nb=2\r\n"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "sent"),
+    [
+        ({}, []),
+        ({"name": "mast"}, [{"name": "mast"}]),
+        ({"type": ""}, [{"deviceType": None}]),
+        ({"fleet": "north", "tags": "a=1"}, [{"fleet": "north", "tags": {"a": "1"}}]),
+    ],
+)
+async def test_only_what_was_changed_is_sent(ada, tenant, typed, sent):
+    tenant.answers["PATCH", f"{API}"] = {}
+    answer = await ada.post(f"{AT}/settings", **(WAS | NOW | typed))
+    assert answer.status_code == 303
+    assert [call[3] for call in tenant.calls if call[0] == "PATCH"] == sent
+
+
+async def test_what_is_too_long_is_refused_and_not_cut(ada, tenant):
+    tags = "\n".join(f"key{number}={'v' * 200}" for number in range(101))
+    answer = await ada.post(f"{AT}/settings", **(WAS | NOW | {"tags": tags}))
+    assert (answer.status_code, "tags is too long" in answer.text) == (422, True)
+    assert [call for call in tenant.calls if call[0] == "PATCH"] == []
+
+
+async def test_the_form_of_a_device_knows_what_stood_there(ada, tenant):
+    tenant.devices = [ONE | {"name": "pump", "tags": {"a": "1", "b": "2"}}]
+    page = (await ada.get(f"{AT}/settings")).text
+    assert dict(re.findall(r'name="(was-[a-z]+)" value="([^"]*)"', page)) == WAS
+
+
+async def test_a_device_that_is_let_in_again_needs_a_key_of_its_fleet(ada, tenant):
+    tenant.devices = [ONE | {"fleet": "north", "reregisterUntil": moment(hours=-1)}]
+    tenant.answers["POST", f"{API}/readmit"] = True
+    page = await ada.follow(await ada.post(f"{AT}/readmit"))
+    assert "A new provisioning key must be of the same fleet." in page.text
+    assert "A new provisioning key must be of the fleet north" in page.text
+
+
+@pytest.mark.parametrize(
+    "path", ["/provisioning-keys/%2E%2E/revoke", f"{AT}/services/%2E%2E/web", "/devices/../x"]
+)
+async def test_a_path_that_leads_elsewhere_leads_nowhere(ada, path):
+    assert (await ada.post(path, act="stop")).status_code == 404
+    assert (await ada.get(path)).status_code == 404

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from iotistic_dashboard.api import route
+from iotistic_dashboard.api import NotAPath, route
 from iotistic_dashboard.domain import marks
 from iotistic_dashboard.domain.changes import change_rows
 from iotistic_dashboard.domain.events import sentence
@@ -218,7 +218,7 @@ def test_an_address_of_the_list_says_all_that_was_asked():
 
 @pytest.mark.parametrize("segments", [("..",), ("a", "."), ("a", "")])
 def test_no_word_leaves_its_place_in_a_path(segments):
-    with pytest.raises(ValueError, match="not a path"):
+    with pytest.raises(NotAPath, match="not a path"):
         route(*segments)
     assert route("a", "b/../c?d") == "/a/b%2F..%2Fc%3Fd"
 

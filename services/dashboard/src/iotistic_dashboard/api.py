@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import httpx
 
-__all__ = ["ApiAway", "ApiError", "ApiRefused", "Browser", "TenantApi", "route"]
+__all__ = ["ApiAway", "ApiError", "ApiRefused", "Browser", "NotAPath", "TenantApi", "route"]
 
 _AWAY = frozenset({502, 503, 504})
 
@@ -33,6 +33,14 @@ class ApiRefused(ApiError):  # noqa: N818 -- the API's own word
     retry_after: int | None = None
 
 
+class NotAPath(ApiError):  # noqa: N818 -- what it is
+    """A name that the API can't have, as it would lead elsewhere."""
+
+    def __init__(self, segments: tuple[str, ...]) -> None:
+        super().__init__(f"not a path: {segments}")
+        self.segments = segments
+
+
 @dataclass(frozen=True, slots=True)
 class Browser:
     """Whom this dashboard speaks for: the API counts attempts by address and lists sessions."""
@@ -47,9 +55,9 @@ class Browser:
 
 
 def route(*segments: str) -> str:
-    """Return ``/a/b/c``, each segment quoted; ValueError for one that would leave its place."""
+    """Return ``/a/b/c``, each segment quoted; NotAPath for one that would leave its place."""
     if any(segment in {"", ".", ".."} for segment in segments):
-        raise ValueError(f"not a path: {segments}")
+        raise NotAPath(segments)
     return "".join(f"/{quote(segment, safe='')}" for segment in segments)
 
 

@@ -17,7 +17,7 @@ from iotistic_dashboard.sessions.desk import Caller
 from iotistic_dashboard.views import Device, Target
 from iotistic_dashboard.web.acts import attempt
 from iotistic_dashboard.web.faults import said
-from iotistic_dashboard.web.forms import form_of
+from iotistic_dashboard.web.forms import Form, form_of
 from iotistic_dashboard.web.page import page
 from iotistic_dashboard.web.pages import Pages
 from iotistic_kit.errors import Problem
@@ -25,6 +25,7 @@ from iotistic_kit.errors import Problem
 __all__ = ["Deploy", "Drafts", "Rollback"]
 
 LARGEST = 2 * 1024 * 1024
+CONFLICTS = frozenset({409, 412})
 EMPTY: dict[str, Any] = {"apps": {}, "config": {}}
 
 
@@ -38,6 +39,11 @@ class _Desk:
     past: list[dict[str, Any]]
     next: str | None
 
+    @property
+    def over(self) -> int:
+        """The draft's revision, 0 without one."""
+        return int((self.draft or {}).get("draftRevision", 0))
+
     def facts(self) -> dict[str, Any]:
         spec = (self.draft or {}).get("spec") or self.target.spec or EMPTY
         past = [{**one, "rows": change_rows(one.get("diff"))} for one in self.past]
@@ -50,6 +56,9 @@ class _Desk:
             "past": past,
             "next": self.next,
             "tab": "deploy",
+            "base": self.target.spec_revision,
+            "over": self.over,
+            "onto": "",
             "fault": "",
         }
 
@@ -99,26 +108,36 @@ class Drafts:
     async def on_post(self, req: Request, resp: Response, uuid: UUID) -> None:
         """Go back to the differences; a text that is refused stays in the editor."""
         caller, form = caller_of(req), form_of(req)
-        text, base = form.raw("spec"), _number(form.text("base"))
-        query = {"draftRevision": form.text("draft") or None}
+        text, (base, over) = form.raw("spec"), _revisions(form)
         try:
             call = caller.send(
                 "PUT",
                 f"/api/v1/devices/{uuid}/target-state/draft",
                 parse_json(text.encode()),
                 headers={"If-Match": f'"{base}"'},
-                query=query,
+                query={"draftRevision": over},
             )
             await call
         except (MalformedJson, ApiRefused) as exc:
-            refused = isinstance(exc, ApiRefused)
-            fault = said(exc) if isinstance(exc, ApiRefused) else f"This isn't JSON: {exc}"
-            status = exc.status if isinstance(exc, ApiRefused) and refused else 422
-            facts = (await _look(caller, str(uuid))).facts() | {"text": text, "fault": fault}
+            desk, status = await _look(caller, str(uuid)), _status(exc)
+            facts = desk.facts() | {"text": text, "base": base, "over": over}
+            facts["fault"] = said(exc) if isinstance(exc, ApiRefused) else f"This isn't JSON: {exc}"
+            if status in CONFLICTS:
+                facts["onto"] = f"{desk.target.spec_revision}.{desk.over}"
             self._pages.show(req, resp, "device/deploy", status=status, **facts)
             return
         caller.tell("ok", "The draft is saved. Look at the differences, then deploy it.")
         resp.status, resp.location = 303, f"/devices/{uuid}/deploy"
+
+
+def _status(exc: MalformedJson | ApiRefused) -> int:
+    return exc.status if isinstance(exc, ApiRefused) else 422
+
+
+def _revisions(form: Form) -> tuple[int, int]:
+    """Return the revisions of target and draft that the person saw, or chose to go on from."""
+    base, _, over = form.text("onto").partition(".")
+    return _number(base or form.text("base")), _number(over or form.text("draft"))
 
 
 class Deploy:

@@ -10,9 +10,9 @@ from iotistic_dashboard.access import PERSON, caller_of
 from iotistic_dashboard.domain.tags import tags_of
 from iotistic_dashboard.views import Device
 from iotistic_dashboard.web.acts import attempt
-from iotistic_dashboard.web.forms import form_of
+from iotistic_dashboard.web.forms import Form, form_of
 from iotistic_dashboard.web.page import page
-from iotistic_dashboard.web.pages import Pages
+from iotistic_dashboard.web.pages import Pages, redirect
 
 __all__ = ["Credentials", "DeviceRemoval", "DeviceSettings", "PollNow"]
 
@@ -29,20 +29,31 @@ class DeviceSettings:
         caller = caller_of(req)
         found, _ = await asyncio.gather(caller.get(f"/api/v1/devices/{uuid}"), caller.person())
         device = Device.model_validate(found)
-        self._pages.show(req, resp, "device/settings", device=device, tab="settings")
+        tags = "\n".join(f"{key}={value}" for key, value in device.tags.items())
+        self._pages.show(req, resp, "device/settings", device=device, tags=tags, tab="settings")
 
     @page("Change a device", access=PERSON)
     async def on_post(self, req: Request, resp: Response, uuid: UUID) -> None:
         """Go back to the forms."""
         caller, form = caller_of(req), form_of(req)
-        body: dict[str, Any] = {
-            "name": form.text("name"),
-            "deviceType": form.text("type") or None,
-            "fleet": form.text("fleet") or None,
-            "tags": tags_of(form.text("tags", most=20_000)),
-        }
+        before, typed = _settings(form, "was-"), _settings(form)
+        body = {name: value for name, value in typed.items() if value != before[name]}
+        if not body:
+            caller.tell("info", "Nothing was changed.")
+            redirect(resp, f"/devices/{uuid}/settings")
+            return
         call = caller.send("PATCH", f"/api/v1/devices/{uuid}", body)
         await attempt(caller, resp, call, back=f"/devices/{uuid}/settings", done="Saved.")
+
+
+def _settings(form: Form, prefix: str = "") -> dict[str, Any]:
+    """Return what was typed, or with 'was-' what stood there before."""
+    return {
+        "name": form.whole(f"{prefix}name"),
+        "deviceType": form.whole(f"{prefix}type") or None,
+        "fleet": form.whole(f"{prefix}fleet") or None,
+        "tags": tags_of(form.whole(f"{prefix}tags", most=20_000)),
+    }
 
 
 class PollNow:
@@ -90,7 +101,7 @@ class Credentials:
         """Go back to the settings."""
         caller = caller_of(req)
         call = caller.send("POST", f"/api/v1/devices/{uuid}/readmit")
-        done = "The device may register again, with any open provisioning key."
+        done = "The device may register again. A new provisioning key must be of the same fleet."
         await attempt(caller, resp, call, back=f"/devices/{uuid}/settings", done=done)
 
 

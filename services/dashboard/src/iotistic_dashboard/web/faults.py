@@ -8,7 +8,7 @@ from falcon import HTTPError
 from falcon.asgi import App, Request, Response
 from pydantic import ValidationError
 
-from iotistic_dashboard.api import ApiAway, ApiRefused
+from iotistic_dashboard.api import ApiAway, ApiRefused, NotAPath
 from iotistic_dashboard.sessions.desk import SessionEnded
 from iotistic_dashboard.web.pages import Pages, redirect
 from iotistic_dashboard.web.paths import local_path
@@ -59,6 +59,7 @@ class Faults:
         app.add_error_handler(ValidationError, self._babble)
         app.add_error_handler(Problem, self._problem)
         app.add_error_handler(ApiAway, self._away)
+        app.add_error_handler(NotAPath, self._nowhere)
         app.add_error_handler(ApiRefused, self._refused)
         app.add_error_handler(SessionEnded, self._ended)
 
@@ -79,6 +80,9 @@ class Faults:
     async def _refused(self, req: Request, resp: Response, exc: ApiRefused, _params: Any) -> None:
         req.context.problem = exc.code
         self._show(req, resp, exc.status, said(exc))
+
+    async def _nowhere(self, req: Request, resp: Response, _exc: NotAPath, _params: Any) -> None:
+        self._show(req, resp, 404, "")
 
     async def _ended(self, req: Request, resp: Response, _exc: SessionEnded, _params: Any) -> None:
         _to_sign_in(req, resp, "ended")
