@@ -37,7 +37,6 @@ options:
         commands that were given out have that key.
     type: bool
     default: false
-    version_added: 0.1.0
 requirements:
   - cryptography >= 46
 extends_documentation_fragment:
