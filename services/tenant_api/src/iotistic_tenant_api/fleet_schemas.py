@@ -145,10 +145,15 @@ class Deploy(Body):
 
 
 class Rollback(Body):
-    """The version to go back to, over the revision in force."""
+    """The version to go back to, over the revision in force.
+
+    A version may have had several specs that come to the same for the device, because of overrides;
+    `specRevision` says which, as the history shows it, else it is the last.
+    """
 
     version: Revision
     base_revision: Revision
+    spec_revision: Revision | None = None
 
 
 class HistoryQuery(Body):

@@ -34,8 +34,10 @@ async def deploy(api: Any, device: MemoryDevice, revision: int, **more: Any) -> 
     return answer
 
 
-async def roll_back(api: Any, device: MemoryDevice, version: int, revision: int) -> Any:
-    body = {"version": version, "baseRevision": revision}
+async def roll_back(
+    api: Any, device: MemoryDevice, version: int, revision: int, **more: int
+) -> Any:
+    body = {"version": version, "baseRevision": revision, **more}
     answer = await api.call("POST", path(device, "rollback"), body)
     await api.heard()
     return answer
@@ -208,6 +210,25 @@ async def test_a_rollback_puts_an_earlier_spec_in_force(api: Any) -> None:
     assert services[0]["imageName"] == "busybox:1"
     same = (await roll_back(api, device, 1, 3)).json
     assert same["version"] == 3, "it is in force already"
+
+
+async def test_a_rollback_goes_to_one_of_the_specs_of_a_version(api: Any) -> None:
+    device = await api.registered()
+    stopped, hers = spec("a"), spec("a")
+    stopped["apps"]["web"]["services"][0]["state"] = "stopped"
+    await api.write(device, hers)
+    body = {"a": {"state": "stopped", "owner": "ada", "reason": "noise"}}
+    await api.call("PATCH", path(device, "overrides"), body)
+    await api.write(device, stopped, 1)
+    await api.write(device, image("busybox:9"), 2)
+    past = (await api.call("GET", path(device, "target-state", "history"))).json["items"]
+    places = [(one["version"], one["specRevision"]) for one in past]
+    assert places == [(3, 3), (2, 2), (2, 1), (1, 1)], "two specs came to version 2"
+    assert said(await roll_back(api, device, 2, 3, specRevision=3)) == (404, "not_found")
+    view = (await roll_back(api, device, 2, 3, specRevision=1)).json
+    assert view["spec"]["apps"]["web"]["services"][0].get("state", "running") == "running"
+    last = (await roll_back(api, device, 2, 4)).json
+    assert last["spec"]["apps"]["web"]["services"][0]["state"] == "stopped"
 
 
 async def test_a_rollback_names_the_secrets_that_are_gone(api: Any) -> None:

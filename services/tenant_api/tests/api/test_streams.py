@@ -287,3 +287,10 @@ class TestWindow:
         assert [one.id for one in await onlooker.next(0.01)] == [9]
         assert [one.id for one in await news.look("7").next(0.01)] == [5, 9]
         assert news.look("6").afresh
+
+    @pytest.mark.parametrize("number", ["9" * 5000, "9" * 18, "", "-1", "x"])
+    async def test_a_place_that_cant_be_is_unknown(self, number: str) -> None:
+        news = FleetNews()
+        name = news.here().partition("-")[0]
+        assert news.look(f"{name}-{number}").afresh
+        assert not news.look(news.here()).afresh

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Change", "FleetNews", "Onlooker"]
 
 KEPT = 4096
+_DIGITS = 18  # no place has more, and int() refuses what has thousands
 STUCK = 15.0
 """Who takes nothing for so long (seconds) while there is news is cut off."""
 
@@ -104,7 +105,7 @@ class FleetNews:
 
     def _after(self, last: str) -> int | None:
         name, _, number = last.partition("-")
-        if name == self._name and number.isdecimal():
+        if name == self._name and len(number) <= _DIGITS and number.isdecimal():
             place = int(number)
             return place if self._oldest <= place <= self._next else None
         for back, change in enumerate(reversed(self._window)):

@@ -114,7 +114,11 @@ class Rollbacks:
         """Answer the target state; 409 `secrets_gone` names what can't be brought back."""
         body = await read_body(req, Rollback)
         target = await self._desk.roll_back(
-            check_uuid(uuid), body.version, body.base_revision, by=name_of(req)
+            check_uuid(uuid),
+            body.version,
+            body.base_revision,
+            revision=body.spec_revision,
+            by=name_of(req),
         )
         answer_target(resp, target)
 

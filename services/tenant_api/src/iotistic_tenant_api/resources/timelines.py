@@ -23,6 +23,8 @@ from iotistic_tenant_api.storage.metrics import KEPT, PostgresMetrics
 from iotistic_tenant_api.usecases.keep_devices import unknown_device
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from falcon.asgi import Request, Response
 
     from iotistic_kit.clock import Clock
@@ -52,10 +54,7 @@ class DeviceMetrics:
     async def on_get(self, req: Request, resp: Response, uuid: str) -> None:
         """Answer series of at most 1,000 points each."""
         query = read_query(req, MetricsQuery)
-        end = query.to or self._clock.now() + timedelta(milliseconds=1)
-        begin = query.from_ or end - KEPT
-        if not timedelta(0) < end - begin <= 2 * KEPT:
-            raise Refused(422, "invalid", "at most 48 hours before `to`", pointer="/from")
+        begin, end = _span(query, self._clock.now())
         async with self._database.connection() as connection:
             if not await PostgresDevices(connection).present([check_uuid(uuid)]):
                 raise unknown_device(uuid)
@@ -105,6 +104,17 @@ async def _events(database: Database, uuid: str | None, query: EventQuery) -> Ev
     items = [EventView.model_validate(row) for row in rows]
     following = str(items[-1].id) if len(items) == query.limit else None
     return EventPage(items=items, next=following)
+
+
+def _span(query: MetricsQuery, now: datetime) -> tuple[datetime, datetime]:
+    end = query.to or now + timedelta(milliseconds=1)
+    try:
+        begin = query.from_ or end - KEPT
+    except OverflowError:
+        raise Refused(422, "invalid", "before all times", pointer="/to") from None
+    if not timedelta(0) < end - begin <= 2 * KEPT:
+        raise Refused(422, "invalid", "at most 48 hours before `to`", pointer="/from")
+    return begin, end
 
 
 def _names(given: str | list[str]) -> list[str]:

@@ -48,13 +48,14 @@ class PostgresHistory:
             )
             return await cursor.fetchall()
 
-    async def at(self, uuid: str, version: int) -> Past | None:
-        """Return the last state of a version."""
+    async def at(self, uuid: str, version: int, revision: int | None) -> Past | None:
+        """Return a state of a version: that of a spec revision, or the last one."""
         async with self._connection.cursor(row_factory=class_row(Past)) as cursor:
             await cursor.execute(
                 f"""SELECT {_COLUMNS} FROM device_target_state_history
                     WHERE device_uuid = %s AND version = %s
+                      AND spec_revision = coalesce(%s, spec_revision)
                     ORDER BY spec_revision DESC LIMIT 1""",  # noqa: S608 - constant
-                (uuid, version),
+                (uuid, version, revision),
             )
             return await cursor.fetchone()

@@ -122,9 +122,12 @@ class DraftDesk:
                 await store(connection, {uuid: target}, [written], by=by, spec_event="deployed")
             return written
 
-    async def roll_back(self, uuid: str, version: int, base_revision: int, *, by: str) -> Target:
+    async def roll_back(
+        self, uuid: str, version: int, base_revision: int, *, revision: int | None, by: str
+    ) -> Target:
         """Put the spec of an earlier version in force again, as a new revision.
 
+        It is the version's last spec, or the one that had `revision`.
         409 `secrets_gone` names the secrets of then that aren't those of now.
         """
         await self._licensing.require()
@@ -132,9 +135,11 @@ class DraftDesk:
             target = await _target(connection, uuid, lock=True)
             await check_plan(connection, self._licensing, {uuid: target})
             check_revision(target, base_revision)
-            past = await PostgresHistory(connection).at(uuid, version)
+            past = await PostgresHistory(connection).at(uuid, version, revision)
             if past is None:
-                raise Refused(404, "not_found", f"no version {version} is remembered")
+                which = f"version {version}"
+                which += "" if revision is None else f" with the spec's revision {revision}"
+                raise Refused(404, "not_found", f"no {which} is remembered")
             wanted = parsed(past.spec)
             gone = self._secrets.missing(uuid, wanted.spec, target.secrets)
             if gone:
