@@ -15,7 +15,7 @@ from .browser import ARGUMENTS, CHROMIUM
 if TYPE_CHECKING:
     from playwright.async_api import Route
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(60)]
 
 STATIC = Path(iotistic_dashboard.__file__).parent / "static"
 PAGE = """<!doctype html><script src="/vendor/htmx.min.js"></script><script src="/app.js" defer>
@@ -37,9 +37,12 @@ async def test_a_part_that_fails_is_said_once_as_text_until_it_works():
         else:
             await route.fulfill(content_type="text/html", body=PAGE)
 
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    async with (
+        async_playwright() as playwright,
+        await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS) as browser,
+    ):
         page = await browser.new_page()
+        page.set_default_timeout(10_000)
         await page.route("https://acme.example/**", answer)
         await page.goto("https://acme.example/")
         for _ in range(2):
@@ -47,9 +50,7 @@ async def test_a_part_that_fails_is_said_once_as_text_until_it_works():
                 await page.get_by_role("button").click()
         notices = page.get_by_role("status").locator(".notice")
         await notices.first.wait_for()
-        said = await notices.all_inner_texts()
-        assert said == ["You may not do this. Ask <b>Ada</b>."]
+        assert await notices.all_inner_texts() == ["You may not do this. Ask <b>Ada</b>."]
         status = 200
         await page.get_by_role("button").click()
         await notices.wait_for(state="detached")
-        await browser.close()
