@@ -138,7 +138,14 @@ class Target:
 
     def snapshot(self) -> dict[str, tuple[int, int, int, str]]:
         """Return what a run could change of each file: inode, mode, time, content."""
-        own = {"agent.log", "agent.pid", "device.sqlite", "device.sqlite-wal", "device.sqlite-shm"}
+        own = {
+            "agent.log",
+            "agent.pid",
+            "agent.sock",
+            "device.sqlite",
+            "device.sqlite-wal",
+            "device.sqlite-shm",
+        }
         return {
             str(path): (status.st_ino, status.st_mode, status.st_mtime_ns, digest(path))
             for folder in (self.prefix, self.state)
