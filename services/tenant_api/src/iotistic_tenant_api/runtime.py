@@ -142,6 +142,7 @@ class Worker:
         form = _string_form(settings.public_url, next(iter(pins)))
         write = WriteTargets(database, secrets, self.licensing, clock)
         poll_interval = settings.minimum_poll_interval_ms
+        release = installs.Release(settings.install_dir)
         return Resources(
             key_exchanges=provisioning.KeyExchanges(keys, database, clock),
             registrations=provisioning.Registrations(register, settings.trusted_proxy),
@@ -172,8 +173,8 @@ class Worker:
             anchors=platform.Anchors(pins),
             revocations=platform.Revocations(settings.crl_file),
             people=build_people(settings, database, self.licensing, clock),
-            install_files=installs.InstallFiles(settings.install_dir),
-            install_commands=installs.InstallCommands(settings.install_dir, settings.public_url),
+            install_files=installs.InstallFiles(release, settings.trusted_proxy),
+            install_commands=installs.InstallCommands(release, settings.public_url),
             health=Health(self._checks()),
             metrics=Metrics([Measures(database, self.licensing, clock).read], READ),
         )

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from falcon.testing import ASGIConductor
+from falcon.testing import ASGIConductor, create_scope
 
 from iotistic_contract.agent_release import install_command
 from iotistic_contract.planning.agent_release import plan
-from iotistic_pki.release import ReleaseFolder
+from iotistic_pki.release import ReleaseFolder, read_manifest
 from iotistic_tenant_api.resources import installs
 from iotistic_tenant_api.runtime import Worker
 
@@ -100,6 +101,70 @@ async def test_downloads_are_bounded_and_those_that_ended_count_no_more(
     monkeypatch.setattr(installs, "MOST_DOWNLOADS", 0)
     refused = await served.ask("GET", f"/install/{BUNDLE}")
     assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+
+
+async def stuck(api: Any, address: str, begun: list[str]) -> None:
+    """Fetch the bundle as a client does that takes nothing of it."""
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(event: Any) -> None:
+        if event["type"] == "http.response.body":
+            begun.append(address)
+            await asyncio.Event().wait()
+
+    scope = create_scope(path=f"/install/{BUNDLE}", remote_addr=address)
+    await api.conductor.app(scope, receive, send)
+
+
+async def test_one_network_doesnt_take_all_places(served: Any) -> None:
+    begun: list[str] = []
+    tasks = [asyncio.create_task(stuck(served, "192.0.2.7", begun)) for _ in range(8)]
+    async with asyncio.timeout(10):
+        while len(begun) < 8:  # noqa: ASYNC110 - a look from outside
+            await asyncio.sleep(0.01)
+
+    async def fetched_from(address: str) -> int:
+        answer = await served.ask("GET", f"/install/{BUNDLE}", remote_addr=address)
+        return int(answer.status_code)
+
+    assert await fetched_from("192.0.2.7") == 503
+    assert await fetched_from("192.0.2.8") == 200
+    tasks[0].cancel()
+    await asyncio.gather(tasks[0], return_exceptions=True)
+    assert await fetched_from("192.0.2.7") == 200, "who ended makes room"
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_download_is_cut_off_when_it_lasts_too_long(
+    served: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(installs, "LONGEST", 0.1)
+    task = asyncio.create_task(stuck(served, "192.0.2.7", []))
+    done, _ = await asyncio.wait([task], timeout=10)
+    assert done
+    assert task.cancelled()
+
+
+async def test_the_manifest_is_read_when_it_changed(
+    served: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[Path] = []
+
+    def counted(path: Path) -> Any:
+        reads.append(path)
+        return read_manifest(path)
+
+    monkeypatch.setattr(installs, "read_manifest", counted)
+    for _ in range(3):
+        assert (await served.ask("GET", "/install/install.sh")).status_code == 200
+    assert reads == [folder]
+    (folder / "manifest.json").write_text("{}")
+    assert (await served.ask("GET", "/install/install.sh")).status_code == 404
+    assert reads == [folder] * 2
 
 
 async def test_the_command_is_the_contracts_with_the_key_of_the_release(
