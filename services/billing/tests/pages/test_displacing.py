@@ -148,3 +148,33 @@ async def test_a_visit_outlives_the_sign_up_that_was_replaced_before_it_began(bi
     await browser.get("/status")
 
     assert browser.heading() == "Check your mail"
+
+
+async def test_a_sign_up_that_an_operator_suspended_is_kept(billing, browser, another):
+    await browser.sign_up()
+    await rows(billing, "UPDATE customers SET suspended = true RETURNING id")
+    kept = await rows(billing, "SELECT id, company_name FROM customers")
+    await another.sign_up(**THEIRS)
+
+    assert await rows(billing, "SELECT id, company_name FROM customers") == kept
+
+
+async def test_sign_ups_at_once_of_a_source_are_three(billing, hasher):
+    billing.built.parts.accounts._passwords = Passwords(hasher, "nobody's")
+    emails = [f"o{number}@acme.example" for number in range(5)]
+    codes = await asyncio.gather(*(sign_up(billing, each, "203.0.113.7") for each in emails))
+
+    assert sorted(codes) == [201] * 3 + [429] * 2
+
+
+async def test_asking_for_mail_again_is_counted_for_each_source(billing, browser, another):
+    body = {"company_name": "Acme", "plan": "starter", "email": "owner@acme.example"}
+    await billing.call("PUT", "/api/customers/by-external-id/acme", body)
+    await browser.sign_up()
+    await another.sign_up()
+    codes = []
+    for visitor in (another, another, another, another, browser):
+        await visitor.get("/status")
+        codes.append((await visitor.post("/status", {})).status_code)
+
+    assert codes == [303] * 3 + [429, 303]
