@@ -74,7 +74,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
     return made
 
 
-@dataclass(slots=True)
+@dataclass
 class Mailbox:
     """What a server took, as it came; ``replies`` are its next answers to a recipient or mail."""
 
@@ -139,7 +139,7 @@ def _running(**told: Any) -> Iterator[Mailbox]:
         server.stop()
 
 
-@dataclass(slots=True)
+@dataclass
 class Office:
     """A billing with one customer, and the workers that a test starts."""
 
