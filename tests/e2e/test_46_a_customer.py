@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from playwright.sync_api import Error, sync_playwright
 
-from .demo_site import ROOT, wait_for
+from .demo_site import wait_for
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -157,7 +157,7 @@ def leftovers(site):
     folder = site.state.with_name("first-device")
     uuids: list[str] = []
     yield folder, uuids
-    script = ROOT / "edge/agent/packaging/install.sh"
+    script = site.state / "release/install.sh"
     subprocess.run(
         [
             *("sh", str(script), "--uninstall", "--purge"),
