@@ -36,7 +36,7 @@ class LiveEvents:
     def check(self, caller: Caller) -> None:
         """Raise Problem 429 when the session has as many pages as it may have."""
         if self._live.pages(caller) >= MOST_PAGES:
-            raise Problem(429, "too_many_pages", "This session has too many pages open.")
+            raise Problem(429, "too_many_streams", "This session has too many pages open.")
 
     async def _events(self, caller: Caller, device: str) -> AsyncIterator[SSEvent]:
         yield SSEvent(event="hello", text="", retry=2000)
