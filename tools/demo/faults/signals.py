@@ -31,12 +31,22 @@ def raised() -> Iterator[None]:
 
 @contextmanager
 def held() -> Iterator[None]:
-    """Let these signals and Ctrl-C wait until the end: what is in here is done whole."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {*ENDING, signal.SIGINT})
+    """Let these signals and Ctrl-C wait until the end: what is in here is done whole.
+
+    By handlers and not by a mask, which another thread of the process would not have.
+    """
+    arrived: list[int] = []
+    numbers = (*ENDING, signal.SIGINT)
+    before = {
+        number: signal.signal(number, lambda got, _: arrived.append(got)) for number in numbers
+    }
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in arrived[:1]:
+            signal.raise_signal(number)
 
 
 def _raise(number: int, _frame: FrameType | None) -> None:
