@@ -45,8 +45,8 @@ def held() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        for number in arrived[:1]:
-            signal.raise_signal(number)
+        for got in arrived[:1]:
+            signal.raise_signal(got)
 
 
 def _raise(number: int, _frame: FrameType | None) -> None:
