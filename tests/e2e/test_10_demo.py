@@ -24,7 +24,7 @@ def unchanged(output: str) -> bool:
 
 def snapshot(site):
     """Return what a run could change: files' times and contents, processes, containers."""
-    ignored = {"log", "docker", "postgres", "registry", "data", "opt"}
+    ignored = {"log", "docker", "postgres", "registry", "data", "opt", "dashboard", "browser"}
     files = {
         str(path.relative_to(site.state)): (path.stat().st_mtime_ns, path.stat().st_mode)
         for path in site.state.rglob("*")
