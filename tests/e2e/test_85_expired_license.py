@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from iotistic_contract.license import License
-from iotistic_pki.jws import parse_compact
 from iotistic_pki.license_keys import KeyStore
-from iotistic_pki.tokens import Purpose, sign_license
+from iotistic_pki.tokens import Purpose, sign_license, verify_license
 
 from .demo_site import wait_for
 from .test_20_refusals import device_row
@@ -26,7 +25,7 @@ def ended(site):
     folder = site.state / "tenants" / tenant.short_id / "secrets"
     former = (folder / "license.jwt").read_text().strip()
     keys = KeyStore(site.state / "billing/license-keys")
-    license_ = License.from_claims(parse_compact(former, "license+jwt", "RS256").claims)
+    license_ = verify_license(former, keys.key_set(), tenant.id, datetime.now(UTC))
     iat = license_.iat + 1
     ended = replace(license_, iat=iat, nbf=iat, exp=iat + 1, jti="ended")
     wait_for(lambda: time.time() > ended.exp)
