@@ -153,10 +153,11 @@ class Index:
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield self._connection
-            except BaseException:  # an interrupt, too: or the transaction would stay open
-                self._connection.execute("ROLLBACK")
+                self._connection.execute("COMMIT")
+            except BaseException:  # an interrupt or a failed commit, too: or it would stay open
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
 
 
 def _entry(row: tuple[str, str, str, str | None, int, bytes, int | None, str | None]) -> Entry:

@@ -147,7 +147,7 @@ def _bound(path: Path) -> socket.socket:
         try:
             made.bind(name)
             path.chmod(0o600)
-        except BaseException:
+        except OSError:
             made.close()
             raise
     return made

@@ -206,10 +206,11 @@ class SqliteSessions:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield self._connection
-        except BaseException:
-            self._connection.execute("ROLLBACK")
+            self._connection.execute("COMMIT")
+        except BaseException:  # an interrupt or a failed commit, too: or it would stay open
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
 
     def _opened(self) -> sqlite3.Connection:
         try:
