@@ -85,13 +85,15 @@ def sanity(session: nox.Session) -> None:
 def real(session: nox.Session) -> None:
     """Run the packages' tests against real components."""
     folders = sorted({folder for folders in PACKAGES.values() for folder in folders})
-    session.run("pytest", "-m", "real", "--timeout", "120", *folders, *session.posargs)
+    workers = ["-n", "2", "--dist", "loadfile"]
+    session.run("pytest", "-m", "real", "--timeout", "120", *workers, *folders, *session.posargs)
 
 
 @nox.session
 def e2e(session: nox.Session) -> None:
     """Run the demo site and break it."""
-    session.run("pytest", "--timeout", "1500", "-p", "no:randomly", E2E, *session.posargs)
+    options = ["--timeout", "1500", "-p", "no:randomly", "--durations", "20"]
+    session.run("pytest", *options, E2E, *session.posargs)
 
 
 @nox.session

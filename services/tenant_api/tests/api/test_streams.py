@@ -208,6 +208,7 @@ async def test_many_changes_of_one_device_are_told_once(api: Any) -> None:
 
 
 async def test_heartbeats(api: Any) -> None:
+    await api.heard()
     async with listening(api.conductor, api.token()) as ear:
         async with asyncio.timeout(10):
             while ear.comments < 3:
