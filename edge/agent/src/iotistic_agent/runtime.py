@@ -91,7 +91,7 @@ def _identity(settings: Settings, store: Store) -> str:
     """Return the device's uuid; a second copy outlives a damaged database."""
     copy = settings.state_dir / "uuid"
     kept = copy.read_text(encoding="ascii").strip() if copy.exists() else None
-    known = store.uuid(settings.device_uuid or kept, lambda: str(uuid.uuid4()))
+    known = store.identity.uuid(settings.device_uuid or kept, lambda: str(uuid.uuid4()))
     if known != kept:
         write_atomic(copy, known.encode("ascii"), 0o600)
     return known
@@ -116,7 +116,7 @@ class Agent:
         self._recent = recent
         self._uuid = _identity(settings, store)
         self._keys: DeviceKeys = device_keys(settings.state_dir / "keys")
-        self._known = store.registration()
+        self._known = store.identity.registration()
         self._enrolment = Enrolment(
             settings, settings.state_dir, registered=self._known is not None
         )
@@ -177,7 +177,7 @@ class Agent:
             known=self._known,
             enrolment=self._enrolment,
             register=self._register,
-            keep=self._store.register,
+            keep=self._store.identity.register,
             session=self._session,
             random=_chance,
             now=time.monotonic,
@@ -250,12 +250,12 @@ class Agent:
 
     def _configured(self) -> Configuration:
         """Return what holds now, and let the log's level follow."""
-        configured = configuration(self._store.target(), self._settings)
+        configured = configuration(self._store.targets.wanted(), self._settings)
         set_level(configured.log_level)
         return configured
 
     def _poll_interval(self) -> int:
-        asked = self._store.poll_interval()
+        asked = self._store.sync.poll_interval()
         return poll_interval(asked, self._configured(), subscribed=self._link.subscribed)
 
     async def _polling(self, cloud: Cloud, registration: Registration) -> None:

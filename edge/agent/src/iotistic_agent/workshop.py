@@ -125,7 +125,7 @@ class Workshop:
 
     async def look(self) -> Situation:
         """Return the situation as it is now; EngineFault when the engine doesn't tell."""
-        stored = self._store.target()
+        stored = self._store.targets.wanted()
         policy, policy_hash = read_policy(self._policy_file)
         links = await asyncio.to_thread(links_among, policy.bind_mounts)
         host = replace(self._host, links=links)
@@ -157,7 +157,7 @@ class Workshop:
     def committed(self, situation: Situation) -> Situation:
         """Make the applied target the committed one, and return the situation after that."""
         stored = situation.stored
-        if stored is None or not self._store.commit(stored.etag):
+        if stored is None or not self._store.targets.commit(stored.etag):
             return situation
         log(Component.RECONCILER).info("state-applied", extra={"version": stored.version})
         return replace(situation, applied_version=stored.version)
@@ -193,11 +193,11 @@ class Workshop:
         fault: str | None,
         policy_hash: str | None,
     ) -> Situation:
-        committed = self._store.slot("committed")
+        committed = self._store.targets.slot("committed")
         return Situation(
             stored=stored,
             applied_version=None if committed is None else committed.version,
-            failed=self._store.slot("failed"),
+            failed=self._store.targets.slot("failed"),
             target=target,
             world=_with_pulls(self._retries.held(world), self._pulls),
             pulling=self._pulls.under_way,
