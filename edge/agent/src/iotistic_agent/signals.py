@@ -9,7 +9,7 @@ from iotistic_agent.adapters.store import StoredTarget
 from iotistic_agent.retries import Retry
 from iotistic_contract.planning.containers import Target, World
 
-__all__ = ["Bell", "Board", "Situation"]
+__all__ = ["Bell", "Bells", "Board", "Situation"]
 
 
 class Bell:
@@ -31,6 +31,15 @@ class Bell:
             return False
         self._event.clear()
         return True
+
+
+@dataclass(frozen=True, slots=True)
+class Bells:
+    """One for each loop that others wake."""
+
+    reconcile: Bell = field(default_factory=Bell)
+    poll: Bell = field(default_factory=Bell)
+    report: Bell = field(default_factory=Bell)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
