@@ -222,7 +222,7 @@ def test_who_shares_a_network_follows_the_one_that_has_it(bench):
 def test_a_device_sees_only_its_own(bench):
     other = Bench(bench.host, bench.image)
     bench.settle(bench.target(one={}))
-    other.settle(other.targets.wanted(one={}))
+    other.settle(other.target(one={}))
     assert len(bench.world(Target()).containers) == 1
     other.settle(Target())
     assert bench.world(Target()).containers[0].state is EngineState.RUNNING

@@ -4,6 +4,7 @@ import pytest
 
 from iotistic_agent.adapters.store import StoredTarget
 from iotistic_agent.backoff import STEPS
+from iotistic_agent.choice import Choice
 from iotistic_agent.reporting import changed_sections, sections_of
 from iotistic_agent.retries import Retry
 from iotistic_agent.signals import Situation
@@ -45,7 +46,8 @@ def found(state: EngineState) -> Container:
 def situation(container: Container | None, target: Target, **change) -> Situation:
     containers = () if container is None else (container,)
     world = World(containers=containers, images={"red:1": "i1"}, digests={"i1": "sha256:d"})
-    return Situation(**{"stored": STORED, "target": target, "world": world, **change})
+    choice = Choice(stored=STORED, target=target)
+    return Situation(**{"choice": choice, "world": world, **change})
 
 
 @pytest.mark.parametrize(

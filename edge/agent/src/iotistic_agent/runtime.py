@@ -14,6 +14,7 @@ from iotistic_agent.adapters.engine import DockerEngine
 from iotistic_agent.adapters.host import host_paths, mac_address, os_version
 from iotistic_agent.adapters.keys import DeviceKeys, device_keys, local_token
 from iotistic_agent.adapters.machine import Machine
+from iotistic_agent.adapters.probes import asker
 from iotistic_agent.adapters.store import Store
 from iotistic_agent.ambient import AGENT_VERSION, chance, utc_now
 from iotistic_agent.api.inside import Inside
@@ -29,8 +30,11 @@ from iotistic_agent.loops.online import online
 from iotistic_agent.loops.reconcile import reconcile
 from iotistic_agent.loops.serve import serve
 from iotistic_agent.loops.watch import watch
+from iotistic_agent.policy_file import read_policy
+from iotistic_agent.probing import Prober
 from iotistic_agent.provisioning import Identity, register
 from iotistic_agent.registration import Registration
+from iotistic_agent.releases import Releases
 from iotistic_agent.retries import Retries
 from iotistic_agent.sealed import reveal_with
 from iotistic_agent.session import Sessions
@@ -119,14 +123,21 @@ class Agent:
         reveal = reveal_with(self._uuid, self._keys.sealing)
         engine = DockerEngine(self._settings.engine_socket, device, reveal)
         retries = Retries(utc_now, chance)
+        prober = Prober(asker(engine), self._bells.reconcile.ring)
         workshop = Workshop(
             store=self._store,
             engine=engine,
-            device=device,
-            policy_file=self._settings.policy_file,
-            host=host_paths(self._settings, Path(sys.prefix)),
+            releases=Releases(
+                store=self._store,
+                device=device,
+                host=host_paths(self._settings, Path(sys.prefix)),
+                policy=partial(read_policy, self._settings.policy_file),
+                configured=self._configured,
+                now=utc_now,
+            ),
             retries=retries,
             pulls=Pulls(engine, retries, self._bells.reconcile.ring),
+            prober=prober,
         )
         log(Component.AGENT).info("started", extra={"uuid": self._uuid, "version": AGENT_VERSION})
         try:
@@ -147,6 +158,7 @@ class Agent:
                 run("serve", lambda: self._serve(workshop, engine))
                 run("online", self._online)
         finally:
+            prober.stop()
             engine.interrupt()
 
     async def _measure(self) -> None:

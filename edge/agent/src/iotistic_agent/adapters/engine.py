@@ -1,6 +1,7 @@
 """The Docker Engine (API 1.41 and later) over its unix socket: observes, and carries out steps."""
 
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -25,7 +26,10 @@ from iotistic_contract.planning.containers import (
     CreateVolume,
     PauseContainer,
     RemoveContainer,
+    RemoveImage,
     RemoveNetwork,
+    RenameContainer,
+    RestartContainer,
     StartContainer,
     Step,
     StopContainer,
@@ -40,6 +44,8 @@ OLDEST_API = (1, 41)
 NEWEST_API = (1, 44)
 _SILENCE_OF_A_PULL = 300.0
 _DEFAULT_GRACE = 10
+_LONGEST_GRACE = 3700.0
+_CHUNK = 65_536
 Reveal = Callable[[WantedContainer], Mapping[str, str]]
 
 
@@ -117,6 +123,19 @@ class DockerEngine:
                 if action in EVENTS_THAT_MATTER or action == "health_status":
                     yield action
 
+    def execute(self, container: str, command: tuple[str, ...], limit: float) -> int:
+        """Run a command in a container and return its exit code; EngineFault past ``limit`` s."""
+        body = {"Cmd": list(command), "AttachStdout": True, "AttachStderr": True}
+        made = self._do("POST", f"/containers/{quote(container)}/exec", body, timeout=limit)
+        target = self._path(f"/exec/{made['Id']}/start")
+        start = {"Detach": False, "Tty": False}
+        with self._http.open("POST", target, start, limit) as answer:
+            deadline = time.monotonic() + limit
+            while answer.read1(_CHUNK):  # what it says is of no interest, its end is
+                if time.monotonic() > deadline:
+                    raise EngineFault("engine", f"no end within {limit:.0f} s")
+        return int(self._get(f"/exec/{made['Id']}/json").get("ExitCode") or 0)
+
     def labels(self, container: str) -> Mapping[str, str]:
         """Return the labels of a container; none when it is gone."""
         status, inspected = self._call("GET", f"/containers/{quote(container)}/json")
@@ -138,6 +157,14 @@ class DockerEngine:
         match step:
             case RemoveNetwork(name):
                 self._do("DELETE", f"/networks/{quote(name)}", gone_is_fine=True)
+            case RemoveImage(image):
+                target = f"/images/{quote(image, safe='/:@')}"
+                self._do("DELETE", target, type_="remove", gone_is_fine=True)
+            case RestartContainer():
+                self._do("POST", f"/containers/{step.name}/restart", timeout=_LONGEST_GRACE)
+            case RenameContainer():
+                target = f"/containers/{step.name}/rename?name={quote(step.new_name)}"
+                self._do("POST", target)
             case StartContainer():
                 self._do("POST", f"/containers/{step.name}/start", type_="start")
             case PauseContainer():
