@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -17,6 +18,7 @@ from iotistic_contract.planning.containers import (
     WantedContainer,
     World,
 )
+from iotistic_contract.planning.release import Fault, Wait
 from iotistic_contract.report import Report
 from iotistic_contract.target_state import ServiceState
 
@@ -103,6 +105,29 @@ def test_a_refused_service_does_not_keep_the_rest_from_being_applied():
     assert sections["status"] == "applied"
     refused = sections["apps"]["app"]["services"]["x"]
     assert (refused["state"], refused["error"]["type"]) == ("refused", "policy")
+
+
+def test_a_release_that_was_given_up_is_told_once_the_old_one_is_back():
+    failed = StoredTarget(
+        etag='"8-b"', version=8, document={}, failure="s: it ended", failure_type="health"
+    )
+    target = Target(containers=(wanted(),))
+    back = sections_of(situation(found(EngineState.RUNNING), target, failed=failed), {})
+    assert (back["status"], back["targetVersion"], back["failedVersion"]) == ("rolled_back", 8, 8)
+    assert back["failure"] == {"type": "health", "message": "s: it ended"}
+    on_the_way = sections_of(situation(found(EngineState.EXITED), target, failed=failed), {})
+    assert (on_the_way["status"], on_the_way["failedVersion"]) == ("applying", 8)
+
+
+def test_a_candidate_is_applied_once_it_is_committed_and_held_while_it_waits():
+    target = Target(containers=(wanted(),))
+    running = situation(found(EngineState.RUNNING), target)
+    on_trial = replace(running, choice=replace(running.choice, is_candidate=True))
+    assert sections_of(on_trial, {})["status"] == "applying"
+    waits = replace(running, choice=replace(running.choice, is_candidate=True, held=("night",)))
+    assert sections_of(waits, {})["status"] == "held"
+    stuck = replace(on_trial, verdict=Wait(None, Fault("health", "s: unhealthy")))
+    assert sections_of(stuck, {})["status"] == "failed"
 
 
 def test_without_a_target_there_is_no_status():

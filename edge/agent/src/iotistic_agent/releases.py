@@ -103,7 +103,9 @@ class Releases:
         """Return what becomes of the candidate as things are."""
         now, etag = self._monotonic(), choice.stored.etag
         self.steadiness.look(world, choice.target, now)
-        if not choice.on_trial:
+        if choice.held:
+            return Wait(self._lease_ends_in())
+        if not choice.is_candidate:
             return Wait()
         boots = self._store.targets.boots(etag)
         if boots > 0:
@@ -153,6 +155,10 @@ class Releases:
     def _holds(self) -> tuple[str, ...]:
         window = self._configured().update_window
         return holds(self._store.leases.all(), window, self._now())
+
+    def _lease_ends_in(self) -> float | None:
+        ends = [(each.until - self._now()).total_seconds() for each in self._store.leases.all()]
+        return min(ends, default=None)
 
     def _kept(self) -> frozenset[str]:
         """Return the images that may be needed to go back."""

@@ -62,7 +62,8 @@ def status_of(situation: Situation) -> str | None:
     if situation.choice is None and situation.failed is None:
         return None
     if situation.failed is not None and situation.failed.was_given_up:
-        return ReportStatus.ROLLED_BACK
+        back = _all_as_wanted(situation)
+        return ReportStatus.ROLLED_BACK if back else ReportStatus.APPLYING
     if _failure(situation) is not None:
         return ReportStatus.FAILED
     if situation.choice is not None and situation.choice.held:
