@@ -5,11 +5,17 @@ __all__ = [
     "CloudUnavailable",
     "EngineFault",
     "Overtaken",
+    "PullDenied",
+    "PullFault",
+    "PullMissing",
+    "PullStopped",
     "Refused",
     "RegistrationRefused",
+    "RegistryUnavailable",
     "SettingsRefused",
     "StoreFault",
     "Unauthorized",
+    "WrongDigest",
 ]
 
 
@@ -35,6 +41,33 @@ class EngineFault(AgentFault):
 
 class Overtaken(EngineFault):
     """What the step was about has changed meanwhile: observe again."""
+
+
+class PullFault(EngineFault):
+    """An image can't be had."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("pull", message)
+
+
+class PullStopped(PullFault):
+    """The agent ends, or nobody wants the image any more."""
+
+
+class PullMissing(PullFault):
+    """The registry answered that it hasn't got it."""
+
+
+class PullDenied(PullFault):
+    """The registry wants other credentials."""
+
+
+class RegistryUnavailable(PullFault):
+    """No answer, one that was cut short, or one that means "later"."""
+
+
+class WrongDigest(PullFault):
+    """What came isn't what was asked for; it was thrown away."""
 
 
 class CloudUnavailable(AgentFault):

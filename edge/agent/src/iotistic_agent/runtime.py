@@ -14,10 +14,14 @@ from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from iotistic_agent.adapters.blob_store import BlobStore
 from iotistic_agent.adapters.broker import Broker, Hears
 from iotistic_agent.adapters.cloud import Cloud, Pace, verified_by
 from iotistic_agent.adapters.engine import DockerEngine
+from iotistic_agent.adapters.engine_api import EngineApi
+from iotistic_agent.adapters.engine_images import EngineImages
 from iotistic_agent.adapters.host import host_paths, local_ip, mac_address, os_version
+from iotistic_agent.adapters.image_table import ImageTable
 from iotistic_agent.adapters.keys import DeviceKeys, device_keys, local_token
 from iotistic_agent.adapters.machine import Machine
 from iotistic_agent.adapters.store import Store
@@ -26,6 +30,7 @@ from iotistic_agent.api.routes import answers
 from iotistic_agent.configuration import Configuration, configuration
 from iotistic_agent.enrolment import Enrolment, Told
 from iotistic_agent.faults import StoreFault
+from iotistic_agent.images.pull import Puller
 from iotistic_agent.link import Link
 from iotistic_agent.logs import Component, RecentLines, log, set_level
 from iotistic_agent.loops.broker import hold_broker, on_loop
@@ -38,13 +43,14 @@ from iotistic_agent.loops.report import report
 from iotistic_agent.loops.serve import serve
 from iotistic_agent.loops.watch import watch
 from iotistic_agent.provisioning import Identity, register
+from iotistic_agent.pulls import Pulls
 from iotistic_agent.registration import Registration
 from iotistic_agent.reporting import sections_of
 from iotistic_agent.retries import Retries
 from iotistic_agent.sealed import reveal_with
 from iotistic_agent.settings import Settings
 from iotistic_agent.signals import Bell, Board
-from iotistic_agent.workshop import Pulls, Workshop
+from iotistic_agent.workshop import Workshop
 from iotistic_contract.planning.container_body import Device
 from iotistic_pki.files import exclusive, write_atomic
 
@@ -131,8 +137,15 @@ class Agent:
             uuid=self._uuid, site=self._settings.site, address=self._settings.device_address
         )
         reveal = reveal_with(self._uuid, self._keys.sealing)
-        engine = DockerEngine(self._settings.engine_socket, device, reveal)
+        images = BlobStore(
+            self._settings.state_dir / "images", self._settings.registries.store_bytes
+        )
+        loaded = ImageTable(images.folder / "images.json")
+        engine = DockerEngine(self._settings.engine_socket, device, reveal, loaded)
+        loading = EngineApi(self._settings.engine_socket)
+        puller = Puller(EngineImages(loading), images, loaded, self._settings.registries)
         retries = Retries(_now, _chance)
+        pulls = Pulls(puller, retries, self._reconcile.ring)
         workshop = Workshop(
             store=self._store,
             engine=engine,
@@ -140,7 +153,7 @@ class Agent:
             policy_file=self._settings.policy_file,
             host=host_paths(self._settings, Path(sys.prefix)),
             retries=retries,
-            pulls=Pulls(engine, retries, self._reconcile.ring),
+            pulls=pulls,
         )
         log(Component.AGENT).info("started", extra={"uuid": self._uuid, "version": AGENT_VERSION})
         try:
@@ -162,6 +175,8 @@ class Agent:
                 begin("online", self._online)
         finally:
             engine.interrupt()
+            loading.interrupt()
+            pulls.stop()
 
     async def _measure(self) -> None:
         await measure(

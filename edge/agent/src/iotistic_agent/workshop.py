@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from iotistic_agent.adapters.host import links_among
 from iotistic_agent.adapters.store import Store, StoredTarget
 from iotistic_agent.faults import EngineFault, Overtaken
 from iotistic_agent.logs import Component, log
+from iotistic_agent.pulls import Pulls
 from iotistic_agent.retries import Retries
 from iotistic_agent.signals import Situation
 from iotistic_contract.codec import decode, parse_json
@@ -34,7 +34,7 @@ from iotistic_contract.planning.containers import (
 )
 from iotistic_contract.planning.policy import DENY_ALL, Policy
 
-__all__ = ["Pulls", "Workshop", "read_policy"]
+__all__ = ["Workshop", "read_policy"]
 
 _SHORTEST_LIFE, _SHORT_LIVES, _KILLED_LIVES = 2.0, 3, 20
 _BY_SIGNAL = frozenset({137, 143})
@@ -56,43 +56,6 @@ def read_policy(path: Path) -> tuple[Policy, str | None]:
     except ContractFault as exc:
         log(Component.CONTAINERS).error("policy_unreadable", extra={"reason": str(exc)})
         return DENY_ALL, digest
-
-
-class Pulls:
-    """Images on their way: they come in the background, so that repairs needn't wait."""
-
-    def __init__(self, engine: DockerEngine, retries: Retries, done: Callable[[], None]) -> None:
-        self._engine = engine
-        self._retries = retries
-        self._done = done
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self.fresh: set[str] = set()
-
-    @property
-    def under_way(self) -> frozenset[str]:
-        """The images that are being pulled now."""
-        return frozenset(self._tasks)
-
-    def begin(self, image: str) -> None:
-        """Pull ``image`` unless that is under way."""
-        if image not in self._tasks:
-            log(Component.CONTAINERS).info("pull_started", extra={"image": image})
-            self._tasks[image] = asyncio.create_task(self._pull(image), name=f"pull {image}")
-
-    async def _pull(self, image: str) -> None:
-        try:
-            await asyncio.to_thread(self._engine.pull, image)
-        except EngineFault as exc:
-            retry = self._retries.failed("image", image, EngineFault("pull", str(exc)))
-            facts = {"image": image, "reason": str(exc), "next": retry.at.isoformat()}
-            log(Component.CONTAINERS).warning("pull_failed", extra=facts)
-        else:
-            self._retries.overcome("image", image)
-            self.fresh.add(image)
-            log(Component.CONTAINERS).info("pull_finished", extra={"image": image})
-        finally:
-            del self._tasks[image]
-            self._done()
 
 
 class Workshop:
@@ -183,6 +146,7 @@ class Workshop:
         if self._target is None or self._target[0] != key:
             target = target_from(read_target(stored.document), self._device, policy, host)
             self._target = (key, target)
+            self._pulls.want({each.image for each in target.containers})
         return self._target[1]
 
     def _situation(
