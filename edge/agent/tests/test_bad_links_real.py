@@ -17,7 +17,7 @@ from iotistic_agent.images.manifests import Blob
 from iotistic_agent.images.places import Place
 from iotistic_agent.images.progress import Stop
 from tests.fixtures.bad_link import bad_link
-from tests.fixtures.images import Layer, Writer, busybox_layer, digest, layer, run_registry
+from tests.fixtures.images import Layer, Writer, digest, layer, run_registry
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 
@@ -35,7 +35,7 @@ def pulling(docker_engine, tmp_path):
 def pushed(registry):
     """An image of 12 MiB in two layers that nobody has."""
     layers = [layer({f"f{n}": os.urandom(6 * MIB)}) for n in range(2)]
-    return Writer(registry.address).image("test/large", busybox_layer(), *layers)
+    return Writer(registry.address).image("test/large", *layers)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_without_ranges_a_blob_begins_anew(pulling, pushed, link):
 
 def test_silence_ends_the_try(pulling, pushed, link, monkeypatch):
     monkeypatch.setattr(registry_http, "_SILENCE", 0.5)
-    link.hold.set()
+    link.hold_after = 0
     with pytest.raises(RegistryUnavailable, match="silent"):
         pulling.pull(through(link, pushed))
 
@@ -103,7 +103,7 @@ def test_next_to_nothing_is_as_good_as_silence(pulling, pushed, link, monkeypatc
 
 
 def test_a_pull_that_hangs_stops_when_told(pulling, pushed, link):
-    link.hold.set()
+    link.hold_after = 0
     told = []
 
     def pull() -> None:
@@ -121,7 +121,7 @@ def test_a_pull_that_hangs_stops_when_told(pulling, pushed, link):
 
 def test_more_than_the_manifest_says_is_thrown_away(pulling, pushed, link, registry):
     pulling.store.prepare()
-    real = next(each for each in pushed.layers[1:])
+    real = pushed.layers[0]
     blob = Blob(real, 1000)
     sources_registry = registry_of(pulling, link)
     with (
@@ -143,7 +143,7 @@ def test_a_mirror_gives_the_blobs_and_the_registry_says_what_a_tag_is(
 ):
     writer = Writer(registry.address)
     with run_registry(tmp_path, "127.77.5.5") as mirror, bad_link(mirror) as near:
-        stale = Writer(mirror).image("test/large", busybox_layer(), layer({"old": b"old"}))
+        stale = Writer(mirror).image("test/large", layer({"old": b"old"}))
         Writer(mirror).image("test/large", *copies(writer, pushed), tag="copy")
         with bad_link(registry.address) as far:
             pulling = Pulling(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from iotistic_agent.faults import EngineFault, PullStopped
 from iotistic_agent.images.fetching import ENOUGH
@@ -33,6 +34,7 @@ class Pulls:
         self._done = done
         self._pulls: dict[str, _Pull] = {}
         self._places = asyncio.Semaphore(_AT_ONCE)
+        self._wanted: frozenset[str] | None = None
         self._collecting: asyncio.Task[None] | None = None
         self.fresh: set[str] = set()
 
@@ -60,12 +62,12 @@ class Pulls:
         for image, pull in self._pulls.items():
             if image not in images:
                 pull.stop.stop()
-        wanted = frozenset(images)
-        if self._collecting is None or self._collecting.done():
-            self._collecting = asyncio.create_task(self._collect(wanted), name="collect images")
+        self._wanted = frozenset(images)
+        self._collect()
 
     def stop(self) -> None:
         """Stop all: the agent ends."""
+        self._wanted = None
         for pull in self._pulls.values():
             pull.stop.stop()
 
@@ -75,6 +77,7 @@ class Pulls:
                 await in_thread(lambda: self._puller.pull(image, stop, meter))
         except PullStopped:
             log(Component.CONTAINERS).info("pull_stopped", extra={"image": image})
+            self._collect()
         except EngineFault as exc:
             self._failed(image, EngineFault("pull", str(exc)), meter)
         else:
@@ -93,8 +96,18 @@ class Pulls:
         facts = {"image": image, "reason": str(fault), "next": retry.at.isoformat()}
         log(Component.CONTAINERS).warning("pull_failed", extra=facts)
 
-    async def _collect(self, images: frozenset[str]) -> None:
+    def _collect(self) -> None:
+        """Begin to throw away what isn't wanted, unless that is under way."""
+        if self._wanted is not None and self._collecting is None:
+            self._collecting = asyncio.create_task(self._collected(), name="collect images")
+
+    async def _collected(self) -> None:
+        kept: frozenset[str] | None = None
         try:
-            await in_thread(lambda: self._puller.collect(images))
-        except (EngineFault, OSError) as exc:
+            while (wanted := self._wanted) is not None and wanted != kept:
+                await in_thread(partial(self._puller.collect, wanted))
+                kept = wanted
+        except EngineFault as exc:
             log(Component.CONTAINERS).warning("images_not_collected", extra={"reason": str(exc)})
+        finally:
+            self._collecting = None
