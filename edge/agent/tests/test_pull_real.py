@@ -49,7 +49,7 @@ def test_by_tag(pulling, writer, docker):
     assert pulling.id_of(pushed.reference) == pushed.config
     assert pulling.table.get(pushed.reference).digest == pushed.digest
     assert pulling.files() == ["images.json"]
-    assert (pulling.meter.now.done, pulling.meter.now.total) == (pushed.size, pushed.size)
+    assert pulling.meter.now.done == pulling.meter.now.total > 5000
     assert pulling.folder.stat().st_mode & 0o777 == 0o700
     assert (pulling.folder / "images.json").stat().st_mode & 0o777 == 0o600
 

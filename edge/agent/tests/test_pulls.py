@@ -80,6 +80,14 @@ async def test_waits_double_until_a_try_brings_something():
     assert waits == [10, 20, 40, 10, 20]
 
 
+async def test_a_pull_that_breaks_is_tried_again_later():
+    bench = Bench()
+    bench.puller.fault = KeyError("Id")
+    await bench.once()
+    assert bench.retries.get("image", "a").message == "KeyError: 'Id'"
+    assert bench.retries.next_in() == 10
+
+
 async def test_progress_is_seen_and_what_nobody_wants_is_stopped():
     bench = Bench()
     bench.puller.waits, bench.puller.gains = True, 50

@@ -80,6 +80,9 @@ class Pulls:
             self._collect()
         except EngineFault as exc:
             self._failed(image, EngineFault("pull", str(exc)), meter)
+        except Exception as exc:  # noqa: BLE001 -- this pull's guard: it is tried again, later
+            log(Component.CONTAINERS).exception("pull_broke", extra={"image": image})
+            self._failed(image, EngineFault("pull", f"{type(exc).__name__}: {exc}"), meter)
         else:
             self._retries.overcome("image", image)
             self.fresh.add(image)

@@ -62,7 +62,11 @@ class EngineImages:
     def find(self, name: str) -> EngineImage | None:
         """Return the image of a reference or id, None when it isn't there."""
         status, answer = self._api.call("GET", f"/images/{quote(name, safe='/:@')}/json")
-        return _image(answer) if status == 200 else None
+        if status == 404:
+            return None
+        if status != 200:
+            raise PullFault(f"the engine doesn't tell of {name}: {message_of(answer)}")
+        return _image(answer)
 
     def all(self) -> list[EngineImage]:
         """Return each image that is there."""

@@ -65,7 +65,7 @@ class Registry:
         with ExitStack() as stack:
             path = f"/v2/{repository}/manifests/{reference}"
             answer = self._get(stack, repository, path, {"Accept": ACCEPTED})
-            self._check(answer, f"{repository}:{reference}")
+            self._check(answer, f"{repository}{'@' if ':' in reference else ':'}{reference}")
             content = document_of(answer, self._stop, MAX_DOCUMENT)
             media_type = answer.headers.get("Content-Type", "")
         if ":" not in reference:

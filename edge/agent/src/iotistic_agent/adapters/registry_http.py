@@ -141,8 +141,8 @@ def _connect(connection: HTTPConnection, host: str) -> None:
         raise RegistryUnavailable(
             f"the certificate of {host} can't be verified: {exc.verify_message}"
         ) from None
-    except ssl.SSLError as exc:
-        raise NoTls(f"{host} doesn't speak TLS: {exc.reason}") from None
+    except (ssl.SSLError, ConnectionResetError) as exc:
+        raise NoTls(f"{host} doesn't speak TLS: {_reason(exc)}") from None
 
 
 def _load(file: Path, load: Callable[[Path], None]) -> None:

@@ -1,11 +1,12 @@
 """Who is asked for an image, and in which order: mirrors, then its own registry."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from iotistic_agent.adapters.registry import Document, Registry
 from iotistic_agent.adapters.registry_http import RegistryHttp
-from iotistic_agent.faults import PullFault, PullStopped, RegistryUnavailable
+from iotistic_agent.faults import PullFault, PullStopped, RegistryUnavailable, WrongDigest
 from iotistic_agent.images.credentials import login_for
 from iotistic_agent.images.places import Place, mirrors_of, registry_of
 from iotistic_agent.images.progress import Stop
@@ -63,8 +64,9 @@ class Sources:
                 told.append(str(exc))
                 if registry is self._own:
                     raise type(exc)("; ".join(reversed(told))) from None
-                if isinstance(exc, RegistryUnavailable) and registry in self._mirrors:
-                    self._mirrors.remove(registry)
+                if isinstance(exc, RegistryUnavailable | WrongDigest):
+                    with suppress(ValueError):  # another thread's blob found the same
+                        self._mirrors.remove(registry)
         raise AssertionError("an image has a registry of its own")
 
 
