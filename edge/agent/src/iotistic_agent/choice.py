@@ -30,10 +30,13 @@ class Choice:
         """Whether it is a candidate that applies, and not one that waits."""
         return self.is_candidate and not self.held
 
+    def references(self) -> frozenset[str]:
+        """Return the images that are wanted, now or soon."""
+        return frozenset(each.image for each in self.target.containers) | self.target.prefetch
+
     def images(self) -> frozenset[str]:
         """Return all references, and pinned ids, that the engine is to be asked for."""
-        wanted = frozenset(each.image for each in self.target.containers)
-        return wanted | self.target.prefetch | frozenset(self.pins.values())
+        return self.references() | frozenset(self.pins.values())
 
     def seen(self, world: World) -> World:
         """Return ``world`` as this target is to see it.

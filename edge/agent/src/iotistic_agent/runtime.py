@@ -10,8 +10,12 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+from iotistic_agent.adapters.blob_store import BlobStore
 from iotistic_agent.adapters.engine import DockerEngine
+from iotistic_agent.adapters.engine_api import EngineApi
+from iotistic_agent.adapters.engine_images import EngineImages
 from iotistic_agent.adapters.host import host_paths, mac_address, os_version
+from iotistic_agent.adapters.image_table import ImageTable
 from iotistic_agent.adapters.keys import DeviceKeys, device_keys, local_token
 from iotistic_agent.adapters.machine import Machine
 from iotistic_agent.adapters.probes import asker
@@ -22,6 +26,7 @@ from iotistic_agent.api.routes import answers
 from iotistic_agent.configuration import Configuration, configuration
 from iotistic_agent.enrolment import Enrolment, Told
 from iotistic_agent.faults import StoreFault
+from iotistic_agent.images.pull import Puller
 from iotistic_agent.link import Link
 from iotistic_agent.logs import Component, RecentLines, log, set_level
 from iotistic_agent.loops.guard import begin
@@ -33,6 +38,7 @@ from iotistic_agent.loops.watch import watch
 from iotistic_agent.policy_file import read_policy
 from iotistic_agent.probing import Prober
 from iotistic_agent.provisioning import Identity, register
+from iotistic_agent.pulls import Pulls
 from iotistic_agent.registration import Registration
 from iotistic_agent.releases import Releases
 from iotistic_agent.retries import Retries
@@ -40,7 +46,7 @@ from iotistic_agent.sealed import reveal_with
 from iotistic_agent.session import Sessions
 from iotistic_agent.settings import Settings
 from iotistic_agent.signals import Bells, Board
-from iotistic_agent.workshop import Pulls, Workshop
+from iotistic_agent.workshop import Workshop
 from iotistic_contract.planning.container_body import Device
 from iotistic_pki.files import exclusive, write_atomic
 
@@ -121,8 +127,15 @@ class Agent:
             uuid=self._uuid, site=self._settings.site, address=self._settings.device_address
         )
         reveal = reveal_with(self._uuid, self._keys.sealing)
-        engine = DockerEngine(self._settings.engine_socket, device, reveal)
+        images = BlobStore(
+            self._settings.state_dir / "images", self._settings.registries.store_bytes
+        )
+        loaded = ImageTable(images.folder / "images.json")
+        engine = DockerEngine(self._settings.engine_socket, device, reveal, loaded)
+        loading = EngineApi(self._settings.engine_socket)
+        puller = Puller(EngineImages(loading), images, loaded, self._settings.registries)
         retries = Retries(utc_now, chance)
+        pulls = Pulls(puller, retries, self._bells.reconcile.ring)
         prober = Prober(asker(engine), self._bells.reconcile.ring)
         workshop = Workshop(
             store=self._store,
@@ -136,7 +149,7 @@ class Agent:
                 now=utc_now,
             ),
             retries=retries,
-            pulls=Pulls(engine, retries, self._bells.reconcile.ring),
+            pulls=pulls,
             prober=prober,
         )
         log(Component.AGENT).info("started", extra={"uuid": self._uuid, "version": AGENT_VERSION})
@@ -160,6 +173,8 @@ class Agent:
         finally:
             prober.stop()
             engine.interrupt()
+            loading.interrupt()
+            pulls.stop()
 
     async def _measure(self) -> None:
         await measure(

@@ -10,6 +10,7 @@ from iotistic_contract.ids import check_uuid
 from iotistic_contract.provisioning import ProvisioningString
 
 from .faults import SettingsRefused
+from .images.registry_settings import RegistrySettings, registry_settings
 
 __all__ = ["Settings", "from_environment"]
 
@@ -41,6 +42,7 @@ class Settings:
     local_api_socket: Path | None = None
     local_api_port: int | None = None
     log_level: str = "info"
+    registries: RegistrySettings = field(default_factory=RegistrySettings)
 
     @property
     def api_socket(self) -> Path:
@@ -74,6 +76,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         local_api_socket=Path(words["LOCAL_API_SOCKET"]) if "LOCAL_API_SOCKET" in words else None,
         local_api_port=_port(words),
         log_level=_level(words.get("LOG_LEVEL", "info")),
+        registries=_registries(words),
     )
 
 
@@ -138,6 +141,13 @@ def _port(words: Mapping[str, str]) -> int | None:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
         raise SettingsRefused(f"LOCAL_API_PORT: a port from 1 to 65535, not {text!r}")
     return int(text)
+
+
+def _registries(words: Mapping[str, str]) -> RegistrySettings:
+    try:
+        return registry_settings(words)
+    except ValueError as exc:
+        raise SettingsRefused(str(exc)) from None
 
 
 def _level(text: str) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
 from iotistic_agent.adapters.engine import DockerEngine
@@ -11,6 +10,7 @@ from iotistic_agent.choice import Choice
 from iotistic_agent.faults import EngineFault, Overtaken
 from iotistic_agent.logs import Component, log
 from iotistic_agent.probing import Prober
+from iotistic_agent.pulls import Pulls
 from iotistic_agent.releases import Releases
 from iotistic_agent.retries import Retries
 from iotistic_agent.signals import Situation
@@ -31,49 +31,12 @@ from iotistic_contract.planning.containers import (
 )
 from iotistic_contract.planning.release import Commit, GiveUp, Wait
 
-__all__ = ["Pulls", "Workshop"]
+__all__ = ["Workshop"]
 
 _OVERCOME = 60.0
 _SHORTEST_LIFE, _SHORT_LIVES, _KILLED_LIVES = 2.0, 3, 20
 _BY_SIGNAL = frozenset({137, 143})
 _MOMENT, _TIMES_OVERTAKEN = 0.05, 60
-
-
-class Pulls:
-    """Images on their way: they come in the background, so that repairs needn't wait."""
-
-    def __init__(self, engine: DockerEngine, retries: Retries, done: Callable[[], None]) -> None:
-        self._engine = engine
-        self._retries = retries
-        self._done = done
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self.fresh: set[str] = set()
-
-    @property
-    def under_way(self) -> frozenset[str]:
-        """The images that are being pulled now."""
-        return frozenset(self._tasks)
-
-    def begin(self, image: str) -> None:
-        """Pull ``image`` unless that is under way."""
-        if image not in self._tasks:
-            log(Component.CONTAINERS).info("pull_started", extra={"image": image})
-            self._tasks[image] = asyncio.create_task(self._pull(image), name=f"pull {image}")
-
-    async def _pull(self, image: str) -> None:
-        try:
-            await asyncio.to_thread(self._engine.pull, image)
-        except EngineFault as exc:
-            retry = self._retries.failed("image", image, EngineFault("pull", str(exc)))
-            facts = {"image": image, "reason": str(exc), "next": retry.at.isoformat()}
-            log(Component.CONTAINERS).warning("pull_failed", extra=facts)
-        else:
-            self._retries.overcome("image", image)
-            self.fresh.add(image)
-            log(Component.CONTAINERS).info("pull_finished", extra={"image": image})
-        finally:
-            del self._tasks[image]
-            self._done()
 
 
 class Workshop:
@@ -96,6 +59,7 @@ class Workshop:
         self._pulls = pulls
         self._prober = prober
         self._applied: tuple[str, bool] | None = None
+        self._images = frozenset[str]()
         self._last: Step | None = None
         self._times_overtaken = 0
         self._started: dict[str, float] = {}
@@ -112,6 +76,7 @@ class Workshop:
         except EngineFault as exc:
             fault = str(exc)
         if choice is not None:
+            self._want(choice.references())
             world = self._seen(choice, world)
         verdict: Wait | Commit | GiveUp = Wait()
         if choice is not None and fault is None:
@@ -147,8 +112,14 @@ class Workshop:
         if applied != self._applied and applied is not None:
             if self._applied is None or self._applied[0] != applied[0]:
                 self._retries.forget_all()
-                self._pulls.fresh.clear()
+                self._pulls.begin_anew()
             self._applied = applied
+
+    def _want(self, images: frozenset[str]) -> None:
+        """Stop pulls that nothing wants any more."""
+        if images != self._images:
+            self._images = images
+            self._pulls.want(images)
 
     def _seen(self, choice: Choice, world: World) -> World:
         world = _with_pulls(self._retries.held(world), self._pulls)
@@ -256,6 +227,7 @@ def _with_pulls(world: World, pulls: Pulls) -> World:
         world,
         held_images=world.held_images | pulls.under_way,
         fresh_images=frozenset(pulls.fresh),
+        cramped_images=frozenset(pulls.cramped),
     )
 
 
