@@ -67,6 +67,13 @@ class Workshop:
 
     async def look(self) -> Situation:
         """Return the situation as it is now."""
+        begun = time.monotonic()
+        situation = await self._look()
+        seconds = round(time.monotonic() - begun, 4)
+        log(Component.RECONCILER).debug("looked", extra={"seconds": seconds})
+        return situation
+
+    async def _look(self) -> Situation:
         choice = await self._releases.choose()
         self._begin_anew(choice)
         fault, world = None, World()
