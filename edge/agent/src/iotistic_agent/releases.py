@@ -175,9 +175,7 @@ class Releases:
         return patience_for(target, asked)
 
 
-def _is_looking_up(
-    target: Target, world: World, retries: Mapping[tuple[str, str], Retry]
-) -> bool:
+def _is_looking_up(target: Target, world: World, retries: Mapping[tuple[str, str], Retry]) -> bool:
     """Tell whether an image that is asked for with each target wasn't yet, not even in vain."""
     always = {each.image for each in target.containers if each.always_pull}
     return any(("image", image) not in retries for image in always - world.fresh_images)

@@ -13,6 +13,7 @@ from iotistic_agent.adapters.engine_reading import (
     EVENTS_THAT_MATTER,
     container_from,
     digest_of,
+    is_about,
 )
 from iotistic_agent.adapters.image_table import ImageTable
 from iotistic_agent.explaining import CONFIG_FIELDS, config_fields
@@ -106,14 +107,13 @@ class DockerEngine:
                 self._do_one(step)
 
     def events(self) -> Iterator[str]:
-        """Yield what happens to this device's containers, as long as the engine tells."""
-        filters = {"type": ["container"], "label": [self._label]}
+        """Yield what happens to this device's containers and networks, while the engine tells."""
+        filters = {"type": ["container", "network"], "event": sorted(EVENTS_THAT_MATTER)}
         target = self._api.path("/events", filters=json.dumps(filters))
         with closing(self._api.http.lines("GET", target, None)) as lines:
             for _, event in lines:
-                action = str(event.get("Action", "")).partition(":")[0]
-                if action in EVENTS_THAT_MATTER or action == "health_status":
-                    yield action
+                if is_about(event, self._device):
+                    yield str(event.get("Action", "")).partition(":")[0]
 
     def execute(self, container: str, command: tuple[str, ...], limit: float) -> int:
         """Run a command in a container and return its exit code; EngineFault past ``limit`` s."""
@@ -166,7 +166,8 @@ class DockerEngine:
         self._loaded.forget(image)
 
     def _containers(self) -> Iterator[Container]:
-        filters = json.dumps({"label": [self._label]})
+        labels = [self._label, "iotistic.service-id", CONFIG_HASH]  # what isn't ours is left alone
+        filters = json.dumps({"label": labels})
         for listed in self._api.get("/containers/json", all="1", filters=filters):
             status, inspected = self._api.call("GET", f"/containers/{listed['Id']}/json")
             if status == 200:

@@ -3,14 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
+from iotistic_contract.planning.container_body import Device
 from iotistic_contract.planning.container_target import CONFIG_HASH
 from iotistic_contract.planning.containers import Container, EngineState
 
-__all__ = ["EVENTS_THAT_MATTER", "container_from", "digest_of"]
+__all__ = ["EVENTS_THAT_MATTER", "container_from", "digest_of", "is_about"]
 
 EVENTS_THAT_MATTER = frozenset(
-    {"create", "start", "restart", "die", "stop", "pause", "unpause", "destroy", "rename", "update"}
+    {"create", "start", "restart", "die", "stop", "pause", "unpause", "destroy", "rename"}
+    | {"update", "health_status", "disconnect"}
 )
+
+
+_NETWORK_EVENTS = ("disconnect", "destroy")
 
 
 def container_from(inspected: Mapping[str, Any]) -> Container:
@@ -35,6 +40,18 @@ def container_from(inspected: Mapping[str, Any]) -> Container:
         ports=_ports(inspected["HostConfig"].get("PortBindings") or {}),
         network_of=_network_of(inspected["HostConfig"].get("NetworkMode") or ""),
     )
+
+
+def is_about(event: Mapping[str, Any], device: Device) -> bool:
+    """Tell whether an event is about a container or a network of ``device``.
+
+    A container's event carries its labels, a network's only its name.
+    """
+    about = (event.get("Actor") or {}).get("Attributes") or {}
+    if event.get("Type") == "network":
+        lost = event.get("Action") in _NETWORK_EVENTS
+        return lost and str(about.get("name", "")).startswith(f"iot-{device.uuid[:8]}-")
+    return about.get("iotistic.device") == device.uuid
 
 
 def digest_of(image: Mapping[str, Any]) -> str | None:
