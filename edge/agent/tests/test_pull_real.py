@@ -11,7 +11,7 @@ from iotistic_agent.faults import PullFault, PullMissing, WrongDigest
 from iotistic_agent.images import download
 from iotistic_agent.images.fetching import fetch
 from tests.fixtures.bad_link import bad_link
-from tests.fixtures.images import Writer, busybox_layer, layer, this_machine
+from tests.fixtures.images import Layer, Writer, busybox_layer, layer, this_machine
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 
@@ -213,3 +213,23 @@ def test_three_blobs_come_at_once(pulling, writer, monkeypatch):
     monkeypatch.setattr(download, "fetch", fetched)
     pulling.pull(pushed.reference)
     assert most == [3] * 6
+
+
+def test_what_the_engine_will_not_load_says_so(pulling, writer):
+    lies = Layer(layer({"f": some(5000)}).content, f"sha256:{'1' * 64}")
+    pushed = writer.image("test/lies", lies)
+    with pytest.raises(PullFault, match="engine can't load the image: invalid diffID"):
+        pulling.pull(pushed.reference)
+    assert pulling.images.find(pushed.config) is None
+    assert pulling.id_of(pushed.reference) is None
+
+
+def test_a_short_name_is_docker_hubs(docker_engine, writer, tmp_path):
+    pulling = Pulling(
+        docker_engine, tmp_path / "images", REGISTRY_MIRRORS=f"http://{writer.address}"
+    )
+    pushed = writer.image("library/iot-short", layer({"f": some(5000)}))
+    pulling.pull(f"iot-short@{pushed.digest}")
+    tag = pushed.digest.replace(":", "-")
+    assert pulling.images.find(f"iot-short:{tag}").id == pushed.config
+    pulling.clean()
