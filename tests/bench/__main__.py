@@ -6,10 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.bench import agent_pull, dashboard, deploy, fleet, license_gate
+from tests.bench import agent, agent_pull, dashboard, deploy, fleet, license_gate
 from tests.bench.figure import Figure, table
 
 BENCHMARKS = {
+    "agent": agent.run,
     "agent-pull": agent_pull.run,
     "dashboard": dashboard.run,
     "deploy": deploy.run,

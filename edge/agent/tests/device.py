@@ -35,6 +35,7 @@ class Device:
                     "POLICY_FILE": str(self.policy),
                     "POLL_INTERVAL_MS": "200",
                     "REPORT_INTERVAL_MS": "500",
+                    "HEALTH_WINDOW_MS": "100",
                     **environment,
                 },
                 stdout=log,

@@ -121,8 +121,8 @@ class Tenant:
         if request.headers.get("x-device-api-key") not in self.api_keys[-1:]:
             return 401, {}, {"code": "unauthorized", "title": "no"}
         if request.method == "PATCH":
-            for name, section in request.body.items():
-                self.sections[name] = section
+            another = request.body["epoch"] != self.sections.get("epoch")
+            self.sections = request.body if another else {**self.sections, **request.body}
             return 204, {}, None
         return self.state(request)
 

@@ -90,7 +90,7 @@ def answer(etag: str | None, body: bytes, status: int = 200) -> Answer:
 def test_a_target_is_taken_once(store):
     body = b'{"schema": 1, "version": 3, "apps": {}, "later": true}'
     assert taken(store, answer('"3-a"', body))
-    assert store.target().document["later"] is True, "unknown keys stay"
+    assert store.targets.wanted().document["later"] is True, "unknown keys stay"
     assert not taken(store, answer('"3-a"', body))
     assert not taken(store, answer('"3-a"', b"", 304))
 
@@ -98,30 +98,30 @@ def test_a_target_is_taken_once(store):
 def test_a_lower_version_with_another_etag_is_taken(store):
     taken(store, answer('"3-a"', b'{"version": 3, "apps": {}}'))
     assert taken(store, answer('"1-b"', b'{"version": 1, "apps": {}}'))
-    assert store.target().version == 1
+    assert store.targets.wanted().version == 1
 
 
 def test_version_0_changes_nothing_but_is_asked_with(store):
     taken(store, answer('"3-a"', b'{"version": 3, "apps": {}}'))
     assert not taken(store, answer('"0-z"', b'{"version": 0, "apps": null}'))
-    assert store.target().version == 3
-    assert store.etag() == '"0-z"'
+    assert store.targets.wanted().version == 3
+    assert store.sync.etag() == '"0-z"'
 
 
 @pytest.mark.parametrize("body", [b'{"version": 4}', b'{"version": 4, "apps": []}', b"[]"])
 def test_another_shape_is_kept_as_failed(store, body):
     taken(store, answer('"3-a"', b'{"version": 3, "apps": {}}'))
     assert taken(store, answer('"4-b"', body))
-    assert store.target().version == 3
-    assert store.slot("failed").failure
-    assert store.etag() == '"4-b"'
+    assert store.targets.wanted().version == 3
+    assert store.targets.slot("failed").failure
+    assert store.sync.etag() == '"4-b"'
 
 
 @pytest.mark.parametrize(("etag", "body"), [(None, b'{"version": 1, "apps": {}}'), ('"1"', b"<")])
 def test_no_etag_or_no_json_is_no_answer(store, etag, body):
     with pytest.raises(CloudUnavailable):
         taken(store, answer(etag, body))
-    assert store.target() is None
+    assert store.targets.wanted() is None
 
 
 @pytest.mark.parametrize(

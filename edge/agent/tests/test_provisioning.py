@@ -192,7 +192,7 @@ def test_an_agent_keeps_nothing_of_an_answer_without_tls(tenant, settings, monke
         online.cancel()
 
     asyncio.run(for_a_while())
-    assert store.registration() is None
+    assert store.identity.registration() is None
     assert not [r for r in tenant.requests if "x-device-api-key" in r.headers]
     store.close()
 

@@ -30,7 +30,7 @@ def path(tmp_path):
 @pytest.fixture
 def store(path):
     opened = Store.open(path, lambda: NOW)
-    opened.uuid(UUID, str)
+    opened.identity.uuid(UUID, str)
     yield opened
     opened.close()
 
@@ -54,68 +54,68 @@ def registration() -> Registration:
 
 
 def test_a_registration_comes_back_as_it_was(store, path):
-    assert store.registration() is None
-    store.register(registration())
+    assert store.identity.registration() is None
+    store.identity.register(registration())
     again = Store.open(path, lambda: NOW)
-    assert again.registration() == registration()
+    assert again.identity.registration() == registration()
     again.close()
 
 
 def test_a_registration_makes_the_next_poll_a_full_one(store):
-    store.keep(TARGET)
-    store.register(registration())
-    assert store.etag() is None
-    assert store.target() == TARGET
+    store.targets.keep(TARGET)
+    store.identity.register(registration())
+    assert store.sync.etag() is None
+    assert store.targets.wanted() == TARGET
 
 
 def test_candidate_then_committed_then_previous(store):
-    assert store.target() is None
-    store.keep(TARGET)
-    assert store.target() == TARGET
-    assert store.commit(TARGET.etag)
-    assert not store.commit(TARGET.etag), "only once"
+    assert store.targets.wanted() is None
+    store.targets.keep(TARGET)
+    assert store.targets.wanted() == TARGET
+    assert store.targets.commit(TARGET.etag, {})
+    assert not store.targets.commit(TARGET.etag, {}), "only once"
     newer = StoredTarget(etag='"2-b"', version=2, document={"apps": {}})
-    store.keep(newer)
-    assert (store.target(), store.slot("committed")) == (newer, TARGET)
-    assert not store.commit('"3-c"'), "another candidate has come"
-    store.commit(newer.etag)
-    slots = [store.slot(name) for name in ("candidate", "committed", "previous")]
+    store.targets.keep(newer)
+    assert (store.targets.wanted(), store.targets.slot("committed")) == (newer, TARGET)
+    assert not store.targets.commit('"3-c"', {}), "another candidate has come"
+    store.targets.commit(newer.etag, {})
+    slots = [store.targets.slot(name) for name in ("candidate", "committed", "previous")]
     assert slots == [None, newer, TARGET]
 
 
 @pytest.mark.parametrize("committed", [True, False])
 def test_a_failed_target_leaves_the_one_before(store, committed):
-    store.keep(TARGET)
+    store.targets.keep(TARGET)
     if committed:
-        store.commit(TARGET.etag)
-    store.keep(replace(TARGET, etag='"2-b"', version=2, failure="/apps: no"))
-    assert store.target() == TARGET
-    assert store.etag() == '"2-b"', "it isn't asked for again"
+        store.targets.commit(TARGET.etag, {})
+    store.targets.keep(replace(TARGET, etag='"2-b"', version=2, failure="/apps: no"))
+    assert store.targets.wanted() == TARGET
+    assert store.sync.etag() == '"2-b"', "it isn't asked for again"
 
 
 def test_epochs_rise_and_the_stream_stays(store):
-    first = store.next_epoch("report", lambda: "one")
-    second = store.next_epoch("report", lambda: "two")
+    first = store.sync.next_epoch("report", lambda: "one")
+    second = store.sync.next_epoch("report", lambda: "two")
     assert (first, second) == (("one", 1), ("one", 2))
 
 
 def test_what_was_refused_is_kept_within_bounds(store, path):
     for number in range(MAX_SET_ASIDE + 5):
-        store.set_aside("report", {"n": number}, 422, "no")
-    count = store._database.execute("SELECT count(*), min(id) FROM set_aside").fetchone()
+        store.sync.set_aside("report", {"n": number}, 422, "no")
+    count = store._database.row("SELECT count(*), min(id) FROM set_aside")
     assert count == (MAX_SET_ASIDE, 6)
 
 
 def test_another_uuid_is_refused(store):
     with pytest.raises(StoreFault, match="DEVICE_UUID"):
-        store.uuid("0f8e3c1a-5a63-4c58-9a27-2f2f4b3a9d99", str)
-    assert store.uuid(None, str) == UUID
+        store.identity.uuid("0f8e3c1a-5a63-4c58-9a27-2f2f4b3a9d99", str)
+    assert store.identity.uuid(None, str) == UUID
 
 
 def test_a_damaged_database_is_set_aside(path):
     path.write_bytes(b"SQLite format 3\0" + b"damaged" * 1000)
     store = Store.open(path, lambda: NOW)
-    assert store.registration() is None
+    assert store.identity.registration() is None
     assert path.with_name("device.sqlite.damaged").exists()
     assert path.stat().st_mode & 0o077 == 0
     store.close()
@@ -125,7 +125,7 @@ def test_a_damaged_database_is_set_aside(path):
 def damaged(path):
     """A damaged database with its log beside it: somebody holds it open, so SQLite keeps both."""
     store = Store.open(path, lambda: NOW)
-    store.keep(replace(TARGET, document={"apps": "x" * 500_000}))
+    store.targets.keep(replace(TARGET, document={"apps": "x" * 500_000}))
     store.close()
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("INSERT INTO sync VALUES ('later', '1')")
@@ -156,7 +156,7 @@ def test_a_power_cut_while_setting_aside_never_leaves_the_old_log_to_a_new_datab
     assert damaged.read_bytes() == content, "still there to be found damaged"
 
     store = Store.open(damaged, lambda: NOW)
-    assert store.target() is None
+    assert store.targets.wanted() is None
     assert damaged.with_name("device.sqlite.damaged").read_bytes() == content
     store.close()
 
@@ -195,13 +195,13 @@ def full_disk(path):
 
 @pytest.mark.parametrize("size", [50_000, 20_000_000], ids=["at the commit", "before it"])
 def test_after_a_full_disk_it_goes_on(store, full_disk, size):
-    store.keep(TARGET)
+    store.targets.keep(TARGET)
     large = replace(TARGET, etag='"2-b"', version=2, document={"apps": "x" * size})
     with full_disk(), pytest.raises(sqlite3.OperationalError, match=r"disk|full"):
-        store.keep(large)
-    assert store.target() == TARGET
-    store.keep(large)
-    assert store.target() == large
+        store.targets.keep(large)
+    assert store.targets.wanted() == TARGET
+    store.targets.keep(large)
+    assert store.targets.wanted() == large
 
 
 def test_after_a_commit_that_failed_it_goes_on(store):
@@ -209,13 +209,13 @@ def test_after_a_commit_that_failed_it_goes_on(store):
         commits = action == sqlite3.SQLITE_TRANSACTION and word == "COMMIT"
         return sqlite3.SQLITE_DENY if commits else sqlite3.SQLITE_OK
 
-    store._database.set_authorizer(no_commit)
+    store._database._connection.set_authorizer(no_commit)
     with pytest.raises(sqlite3.DatabaseError, match="not authorized"):
-        store.keep(TARGET)
-    store._database.set_authorizer(None)
-    assert store.target() is None
-    store.keep(TARGET)
-    assert store.target() == TARGET
+        store.targets.keep(TARGET)
+    store._database._connection.set_authorizer(None)
+    assert store.targets.wanted() is None
+    store.targets.keep(TARGET)
+    assert store.targets.wanted() == TARGET
 
 
 def test_a_place_that_cannot_be_written_says_so(tmp_path):
@@ -231,10 +231,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from iotistic_agent.adapters.store import Store, StoredTarget
 store = Store.open(Path(sys.argv[1]), lambda: datetime.now(UTC))
-store.uuid(None, lambda: "0f8e3c1a-5a63-4c58-9a27-2f2f4b3a9d11")
+store.identity.uuid(None, lambda: "0f8e3c1a-5a63-4c58-9a27-2f2f4b3a9d11")
 for n in range(1, 10**6):
-    store.keep(StoredTarget(etag=f'"{n}"', version=n, document={"n": n}))
-    store.commit(f'"{n}"')
+    store.targets.keep(StoredTarget(etag=f'"{n}"', version=n, document={"n": n}))
+    store.targets.commit(f'"{n}"', {})
     print(n, flush=True)
 """
     command = [sys.executable, "-c", program, str(path)]
@@ -243,9 +243,9 @@ for n in range(1, 10**6):
             last = int(process.stdout.readline())
         os.kill(process.pid, signal.SIGKILL)
     store = Store.open(path, lambda: NOW)
-    target = store.target()
+    target = store.targets.wanted()
     assert target.version >= last
     assert target.document == {"n": target.version}
-    assert store.etag() == target.etag
-    assert store.slot("previous").version == store.slot("committed").version - 1
+    assert store.sync.etag() == target.etag
+    assert store.targets.slot("previous").version == store.targets.slot("committed").version - 1
     store.close()

@@ -4,6 +4,7 @@ __all__ = [
     "AgentFault",
     "CloudUnavailable",
     "EngineFault",
+    "NoRoom",
     "Overtaken",
     "PullDenied",
     "PullFault",
@@ -48,6 +49,14 @@ class PullFault(EngineFault):
 
     def __init__(self, message: str) -> None:
         super().__init__("pull", message)
+
+
+class NoRoom(PullFault):
+    """The image doesn't fit: ``lacking`` bytes have to become free first."""
+
+    def __init__(self, message: str, lacking: int) -> None:
+        super().__init__(message)
+        self.lacking = lacking
 
 
 class PullStopped(PullFault):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from iotistic_agent.faults import EngineFault, PullStopped
+from iotistic_agent.faults import EngineFault, NoRoom, PullStopped
 from iotistic_agent.images.fetching import ENOUGH
 from iotistic_agent.images.progress import Meter, PullProgress, Stop
 from iotistic_agent.images.pull import Puller
@@ -26,7 +26,11 @@ class _Pull:
 
 
 class Pulls:
-    """The pulls of a device; ``fresh`` are the images that were looked up for this target."""
+    """The pulls of a device.
+
+    ``fresh`` are the images that were looked up for this target, ``cramped`` those that would fit
+    if others went first.
+    """
 
     def __init__(self, puller: Puller, retries: Retries, done: Callable[[], None]) -> None:
         self._puller = puller
@@ -37,6 +41,7 @@ class Pulls:
         self._wanted: frozenset[str] | None = None
         self._collecting: asyncio.Task[None] | None = None
         self.fresh: set[str] = set()
+        self.cramped: set[str] = set()
 
     @property
     def under_way(self) -> frozenset[str]:
@@ -47,6 +52,11 @@ class Pulls:
     def progress(self) -> Mapping[str, PullProgress]:
         """How far each of them is."""
         return {image: each.meter.now for image, each in self._pulls.items()}
+
+    def begin_anew(self) -> None:
+        """Forget what was found out for the former target."""
+        self.fresh.clear()
+        self.cramped.clear()
 
     def begin(self, image: str) -> None:
         """Pull ``image`` unless that is under way."""
@@ -78,6 +88,10 @@ class Pulls:
         except PullStopped:
             log(Component.CONTAINERS).info("pull_stopped", extra={"image": image})
             self._collect()
+        except NoRoom as exc:
+            if await self._others_take(exc.lacking):
+                self.cramped.add(image)
+            self._failed(image, exc, meter)
         except EngineFault as exc:
             self._failed(image, EngineFault("pull", str(exc)), meter)
         except Exception as exc:  # noqa: BLE001 -- this pull's guard: it is tried again, later
@@ -85,11 +99,20 @@ class Pulls:
             self._failed(image, EngineFault("pull", f"{type(exc).__name__}: {exc}"), meter)
         else:
             self._retries.overcome("image", image)
+            self.cramped.discard(image)
             self.fresh.add(image)
             log(Component.CONTAINERS).info("pull_finished", extra={"image": image})
         finally:
             del self._pulls[image]
             self._done()
+
+    async def _others_take(self, size: int) -> bool:
+        """Tell whether images that aren't wanted take ``size`` bytes."""
+        try:
+            taken = await asyncio.to_thread(self._puller.freeable, self._wanted or frozenset())
+        except EngineFault:
+            return False
+        return taken >= size
 
     def _failed(self, image: str, fault: EngineFault, meter: Meter) -> None:
         """Note the next try: soon when this one brought something."""

@@ -37,6 +37,8 @@ class Settings:
     poll_interval_ms: int | None = None
     report_interval_ms: int = 60_000
     metrics_interval_ms: int | None = None
+    health_window_ms: int | None = None
+    health_timeout_ms: int | None = None
     local_api_socket: Path | None = None
     local_api_port: int | None = None
     log_level: str = "info"
@@ -69,6 +71,8 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         poll_interval_ms=_interval(words, "POLL_INTERVAL_MS"),
         report_interval_ms=_interval(words, "REPORT_INTERVAL_MS") or 60_000,
         metrics_interval_ms=_interval(words, "METRICS_INTERVAL_MS"),
+        health_window_ms=_interval(words, "HEALTH_WINDOW_MS", least=0),
+        health_timeout_ms=_interval(words, "HEALTH_TIMEOUT_MS"),
         local_api_socket=Path(words["LOCAL_API_SOCKET"]) if "LOCAL_API_SOCKET" in words else None,
         local_api_port=_port(words),
         log_level=_level(words.get("LOG_LEVEL", "info")),
@@ -121,12 +125,12 @@ def _uuid(text: str | None) -> str | None:
         raise SettingsRefused(f"DEVICE_UUID: {exc}") from None
 
 
-def _interval(words: Mapping[str, str], name: str) -> int | None:
+def _interval(words: Mapping[str, str], name: str, *, least: int = 100) -> int | None:
     text = words.get(name)
     if text is None:
         return None
-    if not text.isascii() or not text.isdigit() or not 100 <= int(text) <= 86_400_000:
-        raise SettingsRefused(f"{name}: from 100 to 86400000 milliseconds, not {text!r}")
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= 86_400_000:
+        raise SettingsRefused(f"{name}: from {least} to 86400000 milliseconds, not {text!r}")
     return int(text)
 
 

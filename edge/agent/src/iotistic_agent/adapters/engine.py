@@ -1,6 +1,7 @@
 """The Docker Engine (API 1.41 and later) over its unix socket: observes, and carries out steps."""
 
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +17,8 @@ from iotistic_agent.adapters.engine_reading import (
 from iotistic_agent.adapters.image_table import ImageTable
 from iotistic_agent.explaining import CONFIG_FIELDS, config_fields
 from iotistic_agent.faults import EngineFault, Overtaken
+from iotistic_agent.images.names import name_on_engine
+from iotistic_contract.images import Image
 from iotistic_contract.planning.container_body import Device, device_labels
 from iotistic_contract.planning.container_target import CONFIG_HASH
 from iotistic_contract.planning.containers import (
@@ -25,7 +28,10 @@ from iotistic_contract.planning.containers import (
     CreateVolume,
     PauseContainer,
     RemoveContainer,
+    RemoveImage,
     RemoveNetwork,
+    RenameContainer,
+    RestartContainer,
     StartContainer,
     Step,
     StopContainer,
@@ -37,6 +43,8 @@ from iotistic_contract.planning.containers import (
 __all__ = ["DockerEngine"]
 
 _DEFAULT_GRACE = 10
+_LONGEST_GRACE = 3700.0
+_CHUNK = 65_536
 Reveal = Callable[[WantedContainer], Mapping[str, str]]
 
 
@@ -75,6 +83,7 @@ class DockerEngine:
             volumes=frozenset(
                 each["Name"] for each in self._labelled("/volumes").get("Volumes") or ()
             ),
+            own_images={each: image.id for each, image in self._loaded.all().items()},
         )
 
     def carry_out(self, step: Step, wanted: WantedContainer | None) -> None:
@@ -106,6 +115,19 @@ class DockerEngine:
                 if action in EVENTS_THAT_MATTER or action == "health_status":
                     yield action
 
+    def execute(self, container: str, command: tuple[str, ...], limit: float) -> int:
+        """Run a command in a container and return its exit code; EngineFault past ``limit`` s."""
+        body = {"Cmd": list(command), "AttachStdout": True, "AttachStderr": True}
+        made = self._do("POST", f"/containers/{quote(container)}/exec", body, timeout=limit)
+        target = self._api.path(f"/exec/{made['Id']}/start")
+        start = {"Detach": False, "Tty": False}
+        with self._api.http.open("POST", target, start, limit) as answer:
+            deadline = time.monotonic() + limit
+            while answer.read1(_CHUNK):  # what it says is of no interest, its end is
+                if time.monotonic() > deadline:
+                    raise EngineFault("engine", f"no end within {limit:.0f} s")
+        return int(self._api.get(f"/exec/{made['Id']}/json").get("ExitCode") or 0)
+
     def labels(self, container: str) -> Mapping[str, str]:
         """Return the labels of a container; none when it is gone."""
         status, inspected = self._api.call("GET", f"/containers/{quote(container)}/json")
@@ -120,6 +142,13 @@ class DockerEngine:
         match step:
             case RemoveNetwork(name):
                 self._do("DELETE", f"/networks/{quote(name)}", gone_is_fine=True)
+            case RemoveImage(image):
+                self._remove_image(image)
+            case RestartContainer():
+                self._do("POST", f"/containers/{step.name}/restart", timeout=_LONGEST_GRACE)
+            case RenameContainer():
+                target = f"/containers/{step.name}/rename?name={quote(step.new_name)}"
+                self._do("POST", target)
             case StartContainer():
                 self._do("POST", f"/containers/{step.name}/start", type_="start")
             case PauseContainer():
@@ -128,6 +157,13 @@ class DockerEngine:
                 self._do("POST", f"/containers/{step.name}/unpause")
             case RemoveContainer():
                 self._do("DELETE", f"/containers/{step.name}", gone_is_fine=True)
+
+    def _remove_image(self, image: str) -> None:
+        """Remove the image's name, and with its last name the image; one in use stays."""
+        name = ":".join(name_on_engine(Image.parse(image)))
+        target = f"/images/{quote(name, safe='/:')}"
+        self._do("DELETE", target, type_="remove", gone_is_fine=True)
+        self._loaded.forget(image)
 
     def _containers(self) -> Iterator[Container]:
         filters = json.dumps({"label": [self._label]})

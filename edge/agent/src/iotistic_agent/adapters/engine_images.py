@@ -35,11 +35,12 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class EngineImage:
-    """An image of the engine; ``diff_ids`` are the digests of its unpacked layers."""
+    """An image of the engine: its unpacked ``size`` in bytes, and the digests of its layers."""
 
     id: str
     platform: Platform
     diff_ids: tuple[str, ...]
+    size: int = 0
 
 
 class EngineImages:
@@ -92,4 +93,6 @@ class EngineImages:
 def _image(answer: Mapping[str, Any]) -> EngineImage:
     words = (str(answer.get(name) or "") for name in ("Os", "Architecture", "Variant"))
     layers = (answer.get("RootFS") or {}).get("Layers") or ()
-    return EngineImage(str(answer["Id"]), Platform.of(*words), tuple(layers))
+    return EngineImage(
+        str(answer["Id"]), Platform.of(*words), tuple(layers), answer.get("Size") or 0
+    )

@@ -28,6 +28,9 @@ def container_from(inspected: Mapping[str, Any]) -> Container:
         exit_code=state.get("ExitCode"),
         health=None if health in (None, "none") else health,
         error=state.get("Error") or None,
+        restarts=inspected.get("RestartCount") or 0,
+        started_at=state.get("StartedAt") or None,
+        address=_address(inspected),
         networks=_networks(inspected),
         ports=_ports(inspected["HostConfig"].get("PortBindings") or {}),
         network_of=_network_of(inspected["HostConfig"].get("NetworkMode") or ""),
@@ -51,6 +54,15 @@ def _state(word: str) -> EngineState:
 def _networks(inspected: Mapping[str, Any]) -> dict[str, str]:
     connected = (inspected.get("NetworkSettings") or {}).get("Networks") or {}
     return {name: (entry or {}).get("NetworkID") or "" for name, entry in connected.items()}
+
+
+def _address(inspected: Mapping[str, Any]) -> str | None:
+    """Return the container's own address, that of the host where it shares the host's network."""
+    if inspected["HostConfig"].get("NetworkMode") == "host":
+        return "127.0.0.1"
+    connected = (inspected.get("NetworkSettings") or {}).get("Networks") or {}
+    addresses = [(entry or {}).get("IPAddress") for _, entry in sorted(connected.items())]
+    return next((str(each) for each in addresses if each), None)
 
 
 def _network_of(mode: str) -> str | None:

@@ -51,6 +51,16 @@ class ImageTable:
         """Return the image that was loaded for a reference."""
         return self._loaded.get(reference)
 
+    def all(self) -> Mapping[str, LoadedImage]:
+        """Return all references that an image was loaded for."""
+        return dict(self._loaded)
+
+    def forget(self, reference: str) -> None:
+        """Forget the image of a reference: it was removed."""
+        with self._lock:
+            if self._loaded.pop(reference, None) is not None:
+                self._write()
+
     def began(self, reference: str, pull: UnderWay) -> frozenset[str]:
         """Note a pull; return the blobs that are needed by any."""
         with self._lock:

@@ -16,9 +16,9 @@ from iotistic_agent.api.inside import Inside
 from iotistic_agent.configuration import configuration
 from iotistic_agent.explaining import Difference
 from iotistic_agent.faults import EngineFault
+from iotistic_agent.policy_file import read_policy
 from iotistic_agent.settings import from_environment
 from iotistic_agent.signals import Situation
-from iotistic_agent.workshop import read_policy
 from iotistic_contract.codec import encode
 from iotistic_contract.problems import Code
 
@@ -67,7 +67,7 @@ async def health(inside: Inside, _request: Request) -> Answer:
 
 async def device(inside: Inside, _request: Request) -> Answer:
     """Show who the device is and how it is with its target; no key is among it."""
-    registration, told = inside.store.registration(), inside.enrolment.told
+    registration, told = inside.store.identity.registration(), inside.enrolment.told
     return Answer(
         {
             "uuid": inside.uuid,
@@ -136,13 +136,13 @@ async def plan(inside: Inside, _request: Request) -> Answer:
 
 async def config(inside: Inside, _request: Request) -> Answer:
     """Show intervals and level with their sources, the device's policy, and where things are."""
-    settings, stored = inside.settings, inside.store.target()
+    settings, stored = inside.settings, inside.store.targets.wanted()
     told = (stored.document.get("config") or {}) if stored else {}
     environment = configuration(None, settings)
     default = configuration(None, from_environment({}))
     policy, policy_hash = read_policy(settings.policy_file)
     rows = views.configured(inside.configured(), told, environment, default)
-    asked = inside.store.poll_interval()
+    asked = inside.store.sync.poll_interval()
     return Answer(
         {
             "settings": rows,

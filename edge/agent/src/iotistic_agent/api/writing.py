@@ -40,7 +40,7 @@ async def provision(inside: Inside, request: Request) -> Answer:
     """
     told = _told(request.body)
     if inside.enrolment.progress is Progress.REGISTERED:
-        registration = inside.store.registration()
+        registration = inside.store.identity.registration()
         where = "" if registration is None else f" at {registration.endpoint}"
         raise Problem(Code.ALREADY_REGISTERED, f"the device is registered{where}")
     inside.enrolment.take(told)
@@ -49,7 +49,7 @@ async def provision(inside: Inside, request: Request) -> Answer:
 
 
 def _shown(inside: Inside) -> dict[str, object]:
-    enrolment, registration = inside.enrolment, inside.store.registration()
+    enrolment, registration = inside.enrolment, inside.store.identity.registration()
     string = None if enrolment.told is None else enrolment.told.string
     return {
         "state": str(enrolment.progress),

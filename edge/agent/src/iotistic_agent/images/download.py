@@ -9,7 +9,7 @@ from pathlib import Path
 from iotistic_agent.adapters.blob_store import BlobStore, disk_of
 from iotistic_agent.adapters.engine_images import EngineImages, Machine
 from iotistic_agent.adapters.image_table import ImageTable, LoadedImage, UnderWay
-from iotistic_agent.faults import PullFault
+from iotistic_agent.faults import NoRoom, PullFault
 from iotistic_agent.images.archive import known_layers
 from iotistic_agent.images.fetching import fetch
 from iotistic_agent.images.manifests import MAX_DOCUMENT, Blob, Config, Manifest, parse_config
@@ -86,7 +86,7 @@ class Downloads:
             raise PullFault(f"can't look at the disk of {self._store.folder}")
         lack = lacking(needs_of(layers, held), store, disk_of(engine_folder))
         if lack is not None:
-            raise PullFault(lack)
+            raise NoRoom(lack.why, lack.size)
 
     def _fetch(self, blob: Blob, download: Download) -> None:
         repository, stop = download.image.repository, download.stop

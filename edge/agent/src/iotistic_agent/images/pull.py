@@ -10,22 +10,14 @@ from iotistic_agent.faults import PullFault
 from iotistic_agent.images.archive import Contents, archive
 from iotistic_agent.images.download import Download, Downloads
 from iotistic_agent.images.manifests import Index, Manifest, parse_manifest
+from iotistic_agent.images.names import name_on_engine
 from iotistic_agent.images.platforms import Platform, choose
 from iotistic_agent.images.progress import Meter, Stop
 from iotistic_agent.images.registry_settings import RegistrySettings
 from iotistic_agent.images.sources import Sources, sources_of
 from iotistic_contract.images import Image
 
-__all__ = ["Puller", "name_on_engine"]
-
-
-def name_on_engine(image: Image) -> tuple[str, str]:
-    """Return repository and tag that the engine has a reference's image by.
-
-    An image without a tag would fall to ``docker image prune``: a digest becomes one.
-    """
-    tag = image.digest.replace(":", "-") if image.digest else image.tag or "latest"
-    return f"{image.registry}/{image.repository}", tag
+__all__ = ["Puller"]
 
 
 class Puller:
@@ -70,6 +62,12 @@ class Puller:
         self._store.prepare()
         needed = self._table.only(references, lambda each: self._engine.find(each) is not None)
         self._store.keep_only(needed)
+
+    def freeable(self, references: Collection[str]) -> int:
+        """Return about how many bytes the images take that were brought for other references."""
+        others = {image.id for each, image in self._table.all().items() if each not in references}
+        found = (self._engine.find(each) for each in sorted(others))
+        return sum(each.size for each in found if each is not None)
 
     def _is_there(self, reference: str, image: Image, root: Document) -> bool:
         known = self._table.get(reference)

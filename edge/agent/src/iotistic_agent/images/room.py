@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from iotistic_agent.images.manifests import Blob
 
-__all__ = ["Disk", "Needs", "lacking", "needs_of"]
+__all__ = ["Disk", "Lack", "Needs", "lacking", "needs_of"]
 
 RESERVE = 16 * 2**20
 _UNPACKED = 2.5
@@ -28,6 +28,14 @@ class Needs:
     engine: int
 
 
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """Bytes that have to become free, and a sentence for people."""
+
+    size: int
+    why: str
+
+
 def needs_of(layers: Sequence[Blob], on_disk: int) -> Needs:
     """Return what an image takes, of whose layers ``on_disk`` bytes are in the store already.
 
@@ -39,8 +47,8 @@ def needs_of(layers: Sequence[Blob], on_disk: int) -> Needs:
     return Needs(store=max(0, size - on_disk), engine=size + int(unpacked))
 
 
-def lacking(needs: Needs, store: Disk, engine: Disk | None) -> str | None:
-    """Return a sentence on the disk that is too small, None when both have room.
+def lacking(needs: Needs, store: Disk, engine: Disk | None) -> Lack | None:
+    """Return what the disk that is too small lacks, None when both have room.
 
     ``engine`` is None where the engine's folder can't be seen from here.
     """
@@ -52,10 +60,11 @@ def lacking(needs: Needs, store: Disk, engine: Disk | None) -> str | None:
     for device, disk in disks.items():
         needed = wanted[device] + RESERVE
         if wanted[device] and needed > disk.free:
-            return (
+            why = (
                 f"too little room on the disk of {disk.path}: about {_mb(needed)} MB are needed,"
                 f" {_mb(disk.free)} MB are free; remove what isn't needed, such as old images"
             )
+            return Lack(needed - disk.free, why)
     return None
 
 

@@ -7,7 +7,7 @@ from iotistic_agent.backoff import CLOUD
 from iotistic_agent.faults import AgentFault
 from iotistic_agent.logs import Component, log
 
-__all__ = ["LoopEnded", "guarded"]
+__all__ = ["LoopEnded", "begin", "guarded"]
 
 
 class LoopEnded(AgentFault):
@@ -34,3 +34,13 @@ async def guarded(
             await asyncio.sleep(backoff.wait(random))
         else:
             raise LoopEnded(f"the loop {name} ended")
+
+
+def begin(
+    group: asyncio.TaskGroup,
+    random: Callable[[], float],
+    name: str,
+    loop: Callable[[], Awaitable[None]],
+) -> None:
+    """Run ``loop`` guarded in ``group``; the task bears its name."""
+    group.create_task(guarded(name, loop, random), name=name)

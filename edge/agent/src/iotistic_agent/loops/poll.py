@@ -35,7 +35,7 @@ async def poll(  # noqa: PLR0913 -- what it uses
     """
     backoff = CLOUD
     while True:
-        etag = store.etag()
+        etag = store.sync.etag()
         headers = {} if etag is None else {"If-None-Match": etag}
         try:
             answer = await asyncio.to_thread(cloud.call, "GET", path, None, headers)
@@ -69,23 +69,26 @@ def taken(store: Store, answer: Answer) -> bool:
     etag = answer.headers.get("etag")
     if not etag:
         raise CloudUnavailable("a target without an ETag")
-    if etag == store.etag():
+    if etag == store.sync.etag():
+        return False
+    if store.targets.is_known(etag):
+        store.sync.keep_etag(etag)
         return False
     document = answer.json()
     try:
         reading = read_target(document)
     except ContractError as exc:
         log(Component.SYNC).error("target_refused", extra={"etag": etag, "reason": str(exc)})
-        store.keep(_failed(etag, document, str(exc)))
+        store.targets.keep(_failed(etag, document, str(exc)))
         return True
     if reading.target.apps is None:
-        store.keep_etag(etag)
+        store.sync.keep_etag(etag)
         return False
     for pointer in reading.ignored:
         log(Component.SYNC).warning("config_ignored", extra={"pointer": pointer})
     assert isinstance(document, dict)  # noqa: S101 -- read_target has said so
     version = reading.target.version
-    store.keep(StoredTarget(etag=etag, version=version, document=document))
+    store.targets.keep(StoredTarget(etag=etag, version=version, document=document))
     log(Component.SYNC).info("target-state-changed", extra={"version": version, "etag": etag})
     return True
 
@@ -106,4 +109,4 @@ def _failed(etag: str, document: object, why: str) -> StoredTarget:
 def _keep_interval(store: Store, answer: Answer) -> None:
     text = answer.headers.get("x-poll-interval-ms", "")
     if text.isascii() and text.isdigit() and int(text) <= 86_400_000:
-        store.keep_poll_interval(int(text))
+        store.sync.keep_poll_interval(int(text))

@@ -38,7 +38,7 @@ async def report(  # noqa: PLR0913 -- what it uses
 
     What the cloud refuses is set aside and not sent again as it was. Unauthorized ends it.
     """
-    stream, epoch = store.next_epoch(LANE, new_stream)
+    stream, epoch = store.sync.next_epoch(LANE, new_stream)
     acknowledged: Mapping[str, object] = {}
     sequence, backoff = 0, CLOUD
     while True:
@@ -55,7 +55,7 @@ async def report(  # noqa: PLR0913 -- what it uses
         except Unauthorized:
             raise
         except Refused as exc:
-            store.set_aside(LANE, body, exc.status, str(exc))
+            store.sync.set_aside(LANE, body, exc.status, str(exc))
             log(Component.SYNC).error("report_refused", extra={"reason": str(exc)})
         except CloudUnavailable as exc:
             backoff = backoff.failed()
