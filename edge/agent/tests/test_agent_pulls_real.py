@@ -92,7 +92,7 @@ def test_a_pull_that_nobody_wants_any_more_ends_and_leaves_nothing(
     assert len(images_of(device)) > 1
     tenant.set_apps(app(busybox, one={}), 2)
     tenant.wait_for(lambda: applied(tenant, 2))
-    assert any(line["event"] == "pull_stopped" for line in device.log())
+    wait_until(lambda: any(line["event"] == "pull_stopped" for line in device.log()))
     wait_until(lambda: images_of(device) == ["images.json"])
     table = json.loads((device.folder / "state" / "images" / "images.json").read_text())
     assert (list(table["loaded"]), table["pulls"]) == ([busybox], {})

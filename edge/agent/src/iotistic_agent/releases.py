@@ -118,6 +118,7 @@ class Releases:
             faults=_faults(choice.target, retries),
             boots=boots,
             may_go_back=choice.committed is not None,
+            looking_up=_is_looking_up(choice.target, world, retries),
         )
         return judge(world, choice.target, trial, self._patience(choice.target))
 
@@ -172,6 +173,14 @@ class Releases:
         configured = self._configured()
         asked = Patience(configured.health_window_ms / 1000, configured.health_timeout_ms / 1000)
         return patience_for(target, asked)
+
+
+def _is_looking_up(
+    target: Target, world: World, retries: Mapping[tuple[str, str], Retry]
+) -> bool:
+    """Tell whether an image that is asked for with each target wasn't yet, not even in vain."""
+    always = {each.image for each in target.containers if each.always_pull}
+    return any(("image", image) not in retries for image in always - world.fresh_images)
 
 
 def _faults(target: Target, retries: Mapping[tuple[str, str], Retry]) -> dict[str, Fault]:

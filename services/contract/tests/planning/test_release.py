@@ -62,6 +62,11 @@ def test_healthy_for_the_window_is_committed() -> None:
     assert judge(at, TARGET, trial(steady={"one": 10.0}), PATIENCE) == Commit()
 
 
+def test_nothing_is_committed_before_moving_tags_were_looked_up() -> None:
+    steady = trial(steady={"one": 10.0}, looking_up=True)
+    assert judge(world(found()), TARGET, steady, PATIENCE) == Wait(280.0)
+
+
 def test_what_changed_nothing_that_runs_is_committed_at_once() -> None:
     assert judge(world(found()), TARGET, trial(gated=frozenset()), PATIENCE) == Commit()
 

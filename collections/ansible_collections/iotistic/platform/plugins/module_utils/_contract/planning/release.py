@@ -53,6 +53,7 @@ class Trial:
     ``gated`` are the ids of the services that it changed. ``age`` is in seconds since the first
     step that touched a container, None before. ``steady`` says by service for how many seconds it
     has been healthy without a break. ``boots`` counts the agent's starts in the middle of it.
+    ``looking_up``: an image of a moving tag hasn't been asked for yet.
     """
 
     gated: frozenset[str] = frozenset()
@@ -61,6 +62,7 @@ class Trial:
     faults: Mapping[str, Fault] = field(default_factory=dict)
     boots: int = 0
     may_go_back: bool = False
+    looking_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def judge(world: World, target: Target, trial: Trial, patience: Patience) -> Wai
         return GiveUp(fault)
     if trial.may_go_back and _is_too_old(trial, patience):
         return GiveUp(_never_healthy(gated, trial, patience))
-    if not all(is_as_wanted(world, each) for each in target.containers):
+    if trial.looking_up or not all(is_as_wanted(world, each) for each in target.containers):
         return Wait(_left(trial, patience), fault)
     waits = [patience.window - trial.steady.get(each.service_id, 0.0) for each in gated]
     longest = max(waits, default=0.0)
