@@ -188,3 +188,12 @@ def test_a_mirror_that_lacks_it_or_is_down_or_lies_is_passed_over(
         assert pulling.id_of(pushed.by_digest) == pushed.config
         assert lying.passed > pushed.size // 2
     pulling.clean()
+
+
+def test_a_part_that_a_power_cut_tore_is_had_again(pulling, pushed):
+    pulling.store.prepare()
+    for each, length in zip(pushed.layers, (MIB, 20 * MIB), strict=True):
+        part = pulling.store.path(each).with_suffix(".part")
+        part.write_bytes(bytes(length))
+    pulling.pull(pushed.reference)
+    assert pulling.id_of(pushed.reference) == pushed.config

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from iotistic_agent.adapters.blob_store import BlobStore
-from iotistic_agent.adapters.image_table import ImageTable, LoadedImage
+from iotistic_agent.adapters.image_table import ImageTable, LoadedImage, UnderWay
 from iotistic_agent.faults import PullFault, PullStopped, WrongDigest
 from iotistic_agent.images.manifests import Blob
 from iotistic_agent.images.progress import Stop
@@ -92,22 +92,33 @@ def test_only_what_is_wanted_stays(store):
 
 def test_the_table_survives_and_forgets_what_is_gone(tmp_path):
     ids = [f"sha256:{n:064x}" for n in range(4)]
+    image = LoadedImage(ids[2], ids[3])
     table = ImageTable(tmp_path / "images.json")
-    table.began("a", [ids[0], ids[1]])
-    table.began("b", [ids[1]])
-    assert table.loaded("a", LoadedImage(ids[2], ids[3])) == (ids[0],)
+    table.began("a", UnderWay(image, (ids[0], ids[1])))
+    table.began("b", UnderWay(LoadedImage(ids[3], ids[3]), (ids[1],)))
+    assert table.loaded("a", image) == (ids[0],)
     again = ImageTable(tmp_path / "images.json")
-    assert again.get("a") == LoadedImage(ids[2], ids[3])
-    assert again.only({"b"}, lambda _: True) == {ids[1]}
+    assert again.get("a") == image
+    assert again.only({"b"}, lambda each: each == image.id) == {ids[1]}
     assert again.get("a") is not None, "the engine has it still: a release may go back to it"
     assert again.only((), lambda _: False) == frozenset()
     assert again.get("a") is None
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"loaded": {"a": {"id": "x"}}, "blobs": {}}'])
+def test_a_pull_whose_image_is_there_is_noted(tmp_path):
+    ids = [f"sha256:{n:064x}" for n in range(3)]
+    table = ImageTable(tmp_path / "images.json")
+    table.began("a", UnderWay(LoadedImage(ids[0], ids[1]), (ids[2],)))
+    assert table.get("a") is None
+    assert table.only({"a"}, lambda _: True) == frozenset()
+    assert table.get("a") == LoadedImage(ids[0], ids[1])
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"loaded": {"a": {"id": "x"}}, "pulls": {}}'])
 def test_a_damaged_table_is_an_empty_one(tmp_path, content):
     (tmp_path / "images.json").write_text(content)
     table = ImageTable(tmp_path / "images.json")
     assert table.get("a") is None
-    table.began("a", [])
-    assert ImageTable(tmp_path / "images.json").only({"a"}, lambda _: True) == frozenset()
+    digest = f"sha256:{1:064x}"
+    table.loaded("a", LoadedImage(digest, digest))
+    assert ImageTable(tmp_path / "images.json").get("a") is not None

@@ -92,6 +92,12 @@ def test_a_manifest_and_an_index():
     assert str(index.entries[0][0]) == "linux/arm/v7"
 
 
+def test_a_platform_of_strange_words_is_unknown():
+    entry = described(OCI, platform={"os": "linux", "architecture": "amd64\x1b[2J"})
+    index = parse_manifest(json.dumps({"manifests": [entry]}).encode(), "")
+    assert str(index.entries[0][0]) == "unknown/unknown"
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

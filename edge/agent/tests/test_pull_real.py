@@ -1,13 +1,17 @@
 """Pulls from a real registry into a real engine."""
 
 import os
+import threading
 
 import pytest
 
 from edge.agent.tests.pulling import Pulling
+from iotistic_agent.adapters.image_table import LoadedImage
 from iotistic_agent.faults import PullFault, PullMissing, WrongDigest
+from iotistic_agent.images import download
+from iotistic_agent.images.fetching import fetch
 from tests.fixtures.bad_link import bad_link
-from tests.fixtures.images import Writer, busybox_layer, layer, this_machine
+from tests.fixtures.images import Layer, Writer, busybox_layer, layer, this_machine
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 
@@ -71,12 +75,14 @@ def test_by_digest_it_has_a_name_that_keeps_it(pulling, writer):
     assert pulling.images.find(pushed.config) is not None
 
 
-def test_an_index_gives_this_machines_image(pulling, writer):
+@pytest.mark.parametrize("docker", [False, True], ids=["oci", "docker"])
+def test_an_index_gives_this_machines_image(pulling, writer, docker):
     mine, other = (
-        image(writer, "test/index", 5000),
-        image(writer, "test/index", 6000, tag="other", architecture=OTHER),
+        image(writer, "test/index", 5000, docker=docker),
+        image(writer, "test/index", 6000, tag="other", architecture=OTHER, docker=docker),
     )
-    digest = writer.index("test/index", "both", {OTHER: other, this_machine(): mine})
+    images = {OTHER: other, this_machine(): mine}
+    digest = writer.index("test/index", "both", images, docker=docker)
     reference = f"{writer.address}/test/index:both"
     pulling.pull(reference)
     assert pulling.id_of(reference) == mine.config
@@ -174,3 +180,56 @@ def test_a_blob_that_rots_on_the_disk_is_fetched_again(pulling, writer):
     assert pulling.images.find(pushed.config) is None
     pulling.pull(pushed.reference)
     assert pulling.images.find(pushed.config) is not None
+
+
+def test_an_end_between_loading_and_noting_is_made_up_for(pulling, writer, monkeypatch):
+    pushed = image(writer, "test/ended", 5000)
+
+    def ends(*_words) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pulling.table, "loaded", ends)
+    with pytest.raises(KeyboardInterrupt):
+        pulling.pull(pushed.by_digest)
+    pulling.open()
+    pulling.puller.collect({pushed.by_digest})
+    assert pulling.table.get(pushed.by_digest) == LoadedImage(pushed.config, pushed.digest)
+    assert pulling.files() == ["images.json"]
+
+
+def test_three_blobs_come_at_once(pulling, writer, monkeypatch):
+    pushed = writer.image("test/many", *(layer({f"f{n}": some(300_000)}) for n in range(6)))
+    three, now, most = threading.Barrier(3, timeout=20), [], []
+
+    def fetched(registry, repository, part, stop, moved) -> None:
+        if part.blob.size > 100_000:
+            now.append(part)
+            three.wait()
+            most.append(len(now))
+            three.wait()
+            now.remove(part)
+        fetch(registry, repository, part, stop, moved)
+
+    monkeypatch.setattr(download, "fetch", fetched)
+    pulling.pull(pushed.reference)
+    assert most == [3] * 6
+
+
+def test_what_the_engine_will_not_load_says_so(pulling, writer):
+    lies = Layer(layer({"f": some(5000)}).content, f"sha256:{'1' * 64}")
+    pushed = writer.image("test/lies", lies)
+    with pytest.raises(PullFault, match="engine can't load the image: invalid diffID"):
+        pulling.pull(pushed.reference)
+    assert pulling.images.find(pushed.config) is None
+    assert pulling.id_of(pushed.reference) is None
+
+
+def test_a_short_name_is_docker_hubs(docker_engine, writer, tmp_path):
+    pulling = Pulling(
+        docker_engine, tmp_path / "images", REGISTRY_MIRRORS=f"http://{writer.address}"
+    )
+    pushed = writer.image("library/iot-short", layer({"f": some(5000)}))
+    pulling.pull(f"iot-short@{pushed.digest}")
+    tag = pushed.digest.replace(":", "-")
+    assert pulling.images.find(f"iot-short:{tag}").id == pushed.config
+    pulling.clean()

@@ -87,7 +87,7 @@ class EngineImages:
         for status, line in self._api.http.upload(target, archive, _SILENCE_OF_A_LOAD):
             if status >= 400 or "error" in line:
                 fault = line.get("error") or line.get("message")
-                raise PullFault(f"the engine can't load the image: {fault}")
+                raise PullFault(f"the engine can't load the image: {str(fault)[:1000]}")
 
 
 def _image(answer: Mapping[str, Any]) -> EngineImage:

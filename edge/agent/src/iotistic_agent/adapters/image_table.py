@@ -2,9 +2,10 @@
 
 import json
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from iotistic_agent.faults import PullFault
 from iotistic_agent.images.manifests import check_digest
@@ -13,7 +14,7 @@ from iotistic_contract.codec import parse_json
 from iotistic_contract.errors import ContractFault
 from iotistic_pki.files import write_atomic
 
-__all__ = ["ImageTable", "LoadedImage"]
+__all__ = ["ImageTable", "LoadedImage", "UnderWay"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +25,16 @@ class LoadedImage:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """The image that a pull is to bring, and the blobs that it needs."""
+
+    image: LoadedImage
+    blobs: tuple[str, ...]
+
+
 class ImageTable:
-    """References with their images, and with the blobs of those under way; for any thread.
+    """References with their images, and with the pulls under way; for any thread.
 
     A file that can't be read is an empty one: the registry is asked again.
     """
@@ -34,7 +43,7 @@ class ImageTable:
         self._file = file
         self._lock = threading.Lock()
         self._loaded: dict[str, LoadedImage] = {}
-        self._blobs: dict[str, tuple[str, ...]] = {}
+        self._pulls: dict[str, UnderWay] = {}
         if file is not None and file.exists():
             self._read(file)
 
@@ -52,17 +61,17 @@ class ImageTable:
             if self._loaded.pop(reference, None) is not None:
                 self._write()
 
-    def began(self, reference: str, blobs: Iterable[str]) -> frozenset[str]:
-        """Note the blobs that a pull needs; return those that are needed by any."""
+    def began(self, reference: str, pull: UnderWay) -> frozenset[str]:
+        """Note a pull; return the blobs that are needed by any."""
         with self._lock:
-            self._blobs[reference] = tuple(blobs)
+            self._pulls[reference] = pull
             self._write()
             return frozenset(self._needed())
 
     def loaded(self, reference: str, image: LoadedImage) -> tuple[str, ...]:
         """Note the image; return the blobs that nothing needs any more."""
         with self._lock:
-            mine = self._blobs.pop(reference, ())
+            mine = self._pulls.pop(reference, UnderWay(image, ())).blobs
             self._loaded[reference] = image
             self._write()
             return tuple(set(mine) - self._needed())
@@ -70,10 +79,15 @@ class ImageTable:
     def only(self, references: Collection[str], there: Callable[[str], bool]) -> frozenset[str]:
         """Forget pulls of other references, and their images unless those are ``there`` still.
 
-        Returns the blobs that are needed.
+        A pull whose image is there was ended between loading and noting: it is noted now. Returns
+        the blobs that are needed.
         """
         with self._lock:
-            self._blobs = {each: b for each, b in self._blobs.items() if each in references}
+            for each, pull in tuple(self._pulls.items()):
+                if there(pull.image.id):
+                    self._loaded[each] = pull.image
+                    del self._pulls[each]
+            self._pulls = {each: p for each, p in self._pulls.items() if each in references}
             self._loaded = {
                 each: image
                 for each, image in self._loaded.items()
@@ -83,44 +97,45 @@ class ImageTable:
             return frozenset(self._needed())
 
     def _needed(self) -> set[str]:
-        return {digest for blobs in self._blobs.values() for digest in blobs}
+        return {digest for pull in self._pulls.values() for digest in pull.blobs}
 
     def _read(self, file: Path) -> None:
         try:
             document = parse_json(file.read_bytes())
-            loaded, blobs = _parsed(document)
+            loaded, pulls = _parsed(document)
         except (OSError, ContractFault, PullFault, KeyError, TypeError, AttributeError) as exc:
             reason = str(exc) or type(exc).__name__
             log(Component.CONTAINERS).warning("image_table_unreadable", extra={"reason": reason})
         else:
-            self._loaded, self._blobs = loaded, blobs
+            self._loaded, self._pulls = loaded, pulls
 
     def _write(self) -> None:
         if self._file is None:
             return
-        document = {
-            "loaded": {
-                each: {"id": image.id, "digest": image.digest}
-                for each, image in self._loaded.items()
-            },
-            "blobs": self._blobs,
-        }
+        loaded = {each: _told(image) for each, image in self._loaded.items()}
+        pulls = {each: {**_told(p.image), "blobs": p.blobs} for each, p in self._pulls.items()}
+        content = json.dumps({"loaded": loaded, "pulls": pulls}).encode()
         try:
-            write_atomic(self._file, json.dumps(document).encode(), 0o600)
+            write_atomic(self._file, content, 0o600)
         except OSError as exc:
             raise PullFault(f"can't write {self._file}: {exc.strerror}") from None
 
 
-def _parsed(document: object) -> tuple[dict[str, LoadedImage], dict[str, tuple[str, ...]]]:
+def _told(image: LoadedImage) -> dict[str, Any]:
+    return {"id": image.id, "digest": image.digest}
+
+
+def _image(raw: Mapping[str, object]) -> LoadedImage:
+    return LoadedImage(check_digest(raw["id"]), check_digest(raw["digest"]))
+
+
+def _parsed(document: object) -> tuple[dict[str, LoadedImage], dict[str, UnderWay]]:
     """Return both tables; raises what shows that the document isn't one of these."""
     if not isinstance(document, Mapping):
         raise TypeError("no JSON object")
-    loaded = {
-        reference: LoadedImage(check_digest(each["id"]), check_digest(each["digest"]))
-        for reference, each in document["loaded"].items()
+    loaded = {reference: _image(each) for reference, each in document["loaded"].items()}
+    pulls = {
+        reference: UnderWay(_image(each), tuple(check_digest(blob) for blob in each["blobs"]))
+        for reference, each in document["pulls"].items()
     }
-    blobs = {
-        reference: tuple(check_digest(each) for each in listed)
-        for reference, listed in document["blobs"].items()
-    }
-    return loaded, blobs
+    return loaded, pulls

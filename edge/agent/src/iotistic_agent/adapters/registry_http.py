@@ -32,6 +32,8 @@ class _Connection(HTTPConnection):
         self, host: str, port: int, server: str, context: ssl.SSLContext | None, stop: Stop
     ) -> None:
         super().__init__(host, port, timeout=_CONNECT)
+        if context is not None:
+            self.default_port = 443  # what the header Host leaves out: signed addresses cover it
         self._server = server
         self._context = context
         self._stop = stop

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from iotistic_agent.adapters.blob_store import BlobStore, disk_of
 from iotistic_agent.adapters.engine_images import EngineImages, Machine
-from iotistic_agent.adapters.image_table import ImageTable
+from iotistic_agent.adapters.image_table import ImageTable, LoadedImage, UnderWay
 from iotistic_agent.faults import NoRoom, PullFault
 from iotistic_agent.images.archive import known_layers
 from iotistic_agent.images.fetching import fetch
@@ -32,6 +32,7 @@ class Download:
     image: Image
     machine: Machine
     manifest: Manifest
+    expected: LoadedImage
     sources: Sources
     stop: Stop
     meter: Meter
@@ -51,7 +52,8 @@ class Downloads:
         PullFault before the first layer when the image is for other machines, or doesn't fit.
         """
         manifest = download.manifest
-        needed = self._table.began(download.reference, [each.digest for each in manifest.blobs])
+        blobs = tuple(each.digest for each in manifest.blobs)
+        needed = self._table.began(download.reference, UnderWay(download.expected, blobs))
         config = self._config(download)
         download.machine.check_platform(config.platform)
         known = 0

@@ -40,6 +40,7 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
 _LAYER = re.compile(
     r"application/vnd\.(oci|docker)\.image\.(layer|rootfs)\..*tar([.+](gzip|zstd))?"
 )
+_WORD = re.compile(r"[A-Za-z0-9._-]{0,32}", re.ASCII)
 _MAX_LAYERS, _MAX_ENTRIES, _MAX_SIZE = 127, 1000, 2**40
 
 
@@ -149,8 +150,10 @@ def _entry(raw: object) -> tuple[Platform, Blob]:
 
 
 def _platform(raw: Mapping[str, object]) -> Platform:
-    words = (raw.get(name) for name in ("os", "architecture", "variant"))
-    return Platform.of(*(each if isinstance(each, str) else "" for each in words))
+    words = (raw.get(name) or "" for name in ("os", "architecture", "variant"))
+    if not all(isinstance(each, str) and _WORD.fullmatch(each) for each in words):
+        return Platform("unknown", "unknown")
+    return Platform.of(*(str(raw.get(name) or "") for name in ("os", "architecture", "variant")))
 
 
 def _layer(raw: object) -> Blob:

@@ -48,7 +48,9 @@ class Puller:
         document, manifest = _for_machine(machine.platform, root, sources)
         found = self._engine.find(manifest.config.digest) or self._engine.find(document.digest)
         if found is None:
-            download = Download(reference, image, machine, manifest, sources, stop, meter)
+            image_id = manifest.config.digest if machine.knows_layers else document.digest
+            expected = LoadedImage(image_id, root.digest)
+            download = Download(reference, image, machine, manifest, expected, sources, stop, meter)
             self._load(download, document)
         else:
             machine.check_platform(found.platform)
@@ -106,7 +108,7 @@ def _for_machine(machine: Platform, root: Document, sources: Sources) -> tuple[D
     chosen = choose(machine, parsed.entries)
     if chosen is None:
         offers = ", ".join(sorted(str(each) for each, _ in parsed.entries if each.architecture))
-        raise PullFault(f"the image isn't made for {machine}, which this machine is: {offers}")
+        raise PullFault(f"the image isn't made for {machine}, but for {offers[:200] or 'none'}")
     document = sources.manifest(chosen[1].digest)
     parsed = parse_manifest(document.content, document.media_type or chosen[1].media_type)
     if isinstance(parsed, Index):

@@ -8,7 +8,7 @@ from iotistic_agent.images.manifests import Blob
 __all__ = ["Disk", "Lack", "Needs", "lacking", "needs_of"]
 
 RESERVE = 16 * 2**20
-_UNPACKED = 3
+_UNPACKED = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,11 @@ def needs_of(layers: Sequence[Blob], on_disk: int) -> Needs:
     """Return what an image takes, of whose layers ``on_disk`` bytes are in the store already.
 
     The engine keeps what it is given until all is unpacked. No manifest says how large that is:
-    layers of programs are usually compressed to a third.
+    layers of programs are usually compressed to two fifths or less.
     """
     size = sum(each.size for each in layers)
-    unpacked = sum(each.size * (_UNPACKED if each.compressed else 1) for each in layers)
-    return Needs(store=max(0, size - on_disk), engine=size + unpacked)
+    unpacked = sum(each.size * (_UNPACKED if each.compressed else 1.0) for each in layers)
+    return Needs(store=max(0, size - on_disk), engine=size + int(unpacked))
 
 
 def lacking(needs: Needs, store: Disk, engine: Disk | None) -> Lack | None:
