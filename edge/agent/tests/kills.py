@@ -95,7 +95,7 @@ class Disk:
         return self
 
     def __exit__(self, *_: object) -> None:
-        _run("umount", str(self.folder))
+        _run("umount", "--lazy", str(self.folder))  # a test that failed leaves its agent to others
         self._image.unlink()
 
     def cut(self, process: subprocess.Popen[bytes]) -> None:
@@ -216,8 +216,11 @@ def _ended(device: Device) -> dict[str, str]:
     """Each service's container: its state and release."""
     found = {}
     for name, (container, state) in device.containers().items():
-        inspected = json.loads(device.host.docker("inspect", container))[0]
-        variables = dict(each.split("=", 1) for each in inspected["Config"]["Env"] if "=" in each)
+        said = device.host.docker("inspect", container, missing_is_fine=True)
+        if not said:
+            continue
+        environment = json.loads(said)[0]["Config"]["Env"]
+        variables = dict(each.split("=", 1) for each in environment if "=" in each)
         found[name] = f"{state} {variables.get('RELEASE')}"
     return found
 
