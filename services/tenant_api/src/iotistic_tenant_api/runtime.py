@@ -168,7 +168,7 @@ class Worker:
             bulk_target_states=target_states.BulkTargetStates(write),
             target_queries=target_states.TargetQueries(database, secrets),
             overrides=target_states.Overrides(OverrideServices(database, self.licensing, clock)),
-            licenses=platform.Licenses(self.licensing, database),
+            licenses=platform.Licenses(self.licensing, database, clock),
             license_checks=platform.LicenseChecks(self.licensing, clock),
             anchors=platform.Anchors(pins),
             revocations=platform.Revocations(settings.crl_file),

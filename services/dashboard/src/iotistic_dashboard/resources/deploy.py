@@ -10,7 +10,7 @@ from falcon.asgi import Request, Response
 
 from iotistic_contract.codec import parse_json
 from iotistic_contract.errors import MalformedJson
-from iotistic_dashboard.access import PERSON, caller_of
+from iotistic_dashboard.access import PERSON, caller_of, check_permitted
 from iotistic_dashboard.api import ApiRefused
 from iotistic_dashboard.domain.changes import change_rows
 from iotistic_dashboard.sessions.desk import Caller
@@ -163,7 +163,9 @@ class Deploy:
     @page("Ask before a draft is discarded", access=PERSON)
     async def on_get_discard(self, req: Request, resp: Response, uuid: UUID) -> None:
         """Answer the question, about the draft that the page before has shown."""
-        desk = await _look(caller_of(req), str(uuid))
+        caller = caller_of(req)
+        await check_permitted(caller, "target-states")
+        desk = await _look(caller, str(uuid))
         if desk.draft is None:
             raise Problem(404, "not_found", "There is no draft.")
         seen = _asked(req, "draft")
@@ -205,7 +207,9 @@ class Rollback:
         """Answer the question; what was shown on the page before goes on with the answer."""
         names = ("version", "revision", "base")
         version, revision, base = (_asked(req, name) for name in names)
-        desk = await _look(caller_of(req), str(uuid))
+        caller = caller_of(req)
+        await check_permitted(caller, "target-states")
+        desk = await _look(caller, str(uuid))
         if base != desk.target.spec_revision:
             raise Problem(412, "precondition_failed", _TARGET_CHANGED)
         self._pages.show(
