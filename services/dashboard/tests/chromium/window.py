@@ -13,6 +13,8 @@ from playwright.async_api import Error
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, Page, Response
 
+    from .real_site import RealSite
+
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -22,7 +24,7 @@ ARGUMENTS = [
 ]  # fmt: skip
 SIZES = {"phone": (360, 740), "desktop": (1280, 860)}
 THEMES = ("light", "dark")
-SCREENS = Path(__file__).parents[3] / "build" / "screens"
+SCREENS = Path(__file__).parents[4] / "build" / "screens"
 # A network of the machine came or went (containers do that): Chromium ends what it was loading.
 MOVED = "ERR_NETWORK_CHANGED"
 
@@ -101,6 +103,11 @@ async def window(
     page.on("console", lambda said: complain(said.text) if said.type in _BAD else None)
     page.on("pageerror", lambda error: complain(str(error)))
     return opened
+
+
+async def signed_in(browser: Browser, site: RealSite, ada: Any, **more: Any) -> Window:
+    """Open a window in the session of Ada, the owner."""
+    return await window(browser, site.url, storage_state=ada, **more)
 
 
 _BAD = {"error", "warning"}

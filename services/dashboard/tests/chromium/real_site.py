@@ -27,6 +27,7 @@ from iotistic_tenant_api.testing import Billing, MemoryDevice, TenantFiles
 CUSTOMER = "cust_" + "d5" * 16
 ADDRESS = "127.77.8.2"
 OWNER, PASSWORD = "ada@example.com", "a password that ada chose"
+ATTACK = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 ALL = ("read", "devices", "target-states", "overrides", "provisioning-keys")
 
 
