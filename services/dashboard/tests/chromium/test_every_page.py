@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from .real_site import OWNER, PASSWORD
-from .window import SCREENS, SIZES, THEMES, signed_in, window
+from .window import SIZES, THEMES, signed_in, window
 
 if TYPE_CHECKING:
     from .window import Window
@@ -60,9 +60,9 @@ async def seen(opened: Window, name: str, path: str) -> list[str]:
         wrong.append("text from a device became HTML")
     if len((await page.inner_text("main")).strip()) < 40:
         wrong.append("it is empty")
-    if over := await opened.overflow():
-        wrong.append(f"{over} px too wide")
+    wrong += await opened.overflow()
     wrong += await opened.grave()
+    wrong += await opened.photograph(name)
     allowed = "status of 404" if name == "nowhere" else "status of 503" if name == "status" else " "
     wrong += [text for text in opened.complaints if allowed not in text or allowed == " "]
     opened.complaints.clear()
@@ -74,18 +74,15 @@ async def seen(opened: Window, name: str, path: str) -> list[str]:
 @pytest.mark.parametrize("size", SIZES)
 async def test_every_page_can_be_shown_to_a_customer(site, devices, browser, ada, size, theme):
     opened = await signed_in(browser, site, ada, size=size, theme=theme)
-    SCREENS.mkdir(parents=True, exist_ok=True)
     wrong = {}
     for name, path in PAGES.items():
         if found := await seen(opened, name, path.format(**devices)):
             wrong[name] = found
-        await opened.page.screenshot(path=SCREENS / f"{name}-{size}-{theme}.png", full_page=True)
     await opened.context.close()
     opened = await window(browser, site.url, size=size, theme=theme)
     for name, path in OUTSIDE.items():
         if found := await seen(opened, name, path):
             wrong[name] = found
-        await opened.page.screenshot(path=SCREENS / f"{name}-{size}-{theme}.png", full_page=True)
     await opened.context.close()
     assert wrong == {}
 

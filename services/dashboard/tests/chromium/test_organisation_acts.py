@@ -11,7 +11,7 @@ import time
 import pytest
 
 from .real_site import ATTACK, OWNER, PASSWORD
-from .window import SCREENS, signed_in, window
+from .window import signed_in, window
 
 pytestmark = [
     pytest.mark.real,
@@ -39,9 +39,9 @@ async def test_a_key_is_shown_once_and_revoked(site, browser, ada):
     assert string
     assert "| sudo iotctl provision" in shown
     assert await page.locator("svg.qr path").count() >= 1
-    assert await opened.overflow() == 0
+    assert await opened.overflow() == []
     assert await opened.grave() == []
-    await page.screenshot(path=SCREENS / "key-made-desktop-light.png", full_page=True)
+    assert await opened.photograph("key-made") == []
     await opened.go("/provisioning-keys")
     assert string[0].split(".")[2] not in await page.content()
     await page.get_by_role("link", name="Revoke").first.click()
@@ -64,7 +64,7 @@ async def test_somebody_is_invited_given_another_role_and_removed(site, browser,
     await opened.press("Invite")
     link = re.search(r"https://\S+/invitation#\S+", await page.inner_text("main"))
     assert link
-    await page.screenshot(path=SCREENS / "invited-desktop-light.png", full_page=True)
+    assert await opened.photograph("invited") == []
     grace = await window(browser, site.url, size="phone")
     await grace.go(link[0].removeprefix(site.url))
     await grace.page.wait_for_selector("#name")
@@ -78,7 +78,7 @@ async def test_somebody_is_invited_given_another_role_and_removed(site, browser,
     await page.get_by_label("Manager").check()
     await opened.press("Save the role")
     assert "Grace is manager now." in await page.inner_text("#notices")
-    await page.screenshot(path=SCREENS / "user-desktop-light.png", full_page=True)
+    assert await opened.photograph("user") == []
     assert await opened.grave() == []
     await page.get_by_role("link", name="Remove").click()
     await page.locator("#ask[open]").wait_for()
@@ -100,7 +100,7 @@ async def test_a_second_factor_is_turned_on_asked_for_and_turned_off(site, brows
     await opened.press("Turn it on")
     secret = await page.locator("code.secret").inner_text()
     assert await page.locator("svg.qr").count() == 1
-    await page.screenshot(path=SCREENS / "second-factor-new-desktop-light.png", full_page=True)
+    assert await opened.photograph("second-factor-new") == []
     await page.fill("#code", "000000")
     await opened.press("Turn it on")
     assert "This code is wrong" in await page.inner_text("main")
@@ -108,7 +108,7 @@ async def test_a_second_factor_is_turned_on_asked_for_and_turned_off(site, brows
     await page.fill("#code", totp(secret))
     await opened.press("Turn it on")
     codes = (await page.locator(".codes code").all_inner_texts())[:2]
-    await page.screenshot(path=SCREENS / "recovery-codes-desktop-light.png", full_page=True)
+    assert await opened.photograph("recovery-codes") == []
     assert await opened.grave() == []
     other = await window(browser, site.url, java_script_enabled=False)
     await other.sign_in(OWNER, PASSWORD)
