@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from iotistic_agent.adapters.engine import DockerEngine
-from iotistic_agent.adapters.host import links_among
+from iotistic_agent.adapters.host import as_told_and_as_it_is, links_among
 from iotistic_agent.adapters.store import Store, StoredTarget
 from iotistic_agent.faults import EngineFault, Overtaken
 from iotistic_agent.logs import Component, log
@@ -127,11 +127,13 @@ class Workshop:
         """Return the situation as it is now; EngineFault when the engine doesn't tell."""
         stored = self._store.target()
         policy, policy_hash = read_policy(self._policy_file)
-        links = await asyncio.to_thread(links_among, policy.bind_mounts)
-        host = replace(self._host, links=links)
-        target = self._meaning(stored, policy, policy_hash, host)
-        images = [] if target is None else [each.image for each in target.containers]
         fault, world = None, World()
+        try:
+            await asyncio.to_thread(self._learn, policy)
+        except EngineFault as exc:
+            fault = str(exc)
+        target = self._meaning(stored, policy, policy_hash)
+        images = [] if target is None else [each.image for each in target.containers]
         try:
             world = await asyncio.to_thread(self._engine.observe, images)
         except EngineFault as exc:
@@ -162,16 +164,22 @@ class Workshop:
         log(Component.RECONCILER).info("state-applied", extra={"version": stored.version})
         return replace(situation, applied_version=stored.version)
 
+    def _learn(self, policy: Policy) -> None:
+        """Look at the links of the paths that the policy names, and ask where the engine's data is.
+
+        Each time anew, for both can change; a policy without paths lets nothing through anyway.
+        """
+        self._host = replace(self._host, links=links_among(policy.bind_mounts))
+        if policy.bind_mounts:
+            data = as_told_and_as_it_is(self._engine.data_root())
+            self._host = replace(self._host, engine_data=data)
+
     def _meaning(
-        self,
-        stored: StoredTarget | None,
-        policy: Policy,
-        policy_hash: str | None,
-        host: HostPaths,
+        self, stored: StoredTarget | None, policy: Policy, policy_hash: str | None
     ) -> Target | None:
         """Return what the stored target means, worked out once for each target and policy.
 
-        And anew when a path that the policy names becomes a symbolic link, or is one no more.
+        And anew when the host's paths have changed.
         """
         if stored is None or stored.document.get("apps") is None:
             return None
@@ -179,9 +187,9 @@ class Workshop:
             self._etag = stored.etag
             self._retries.forget_all()
             self._pulls.fresh.clear()
-        key = (stored.etag, policy_hash, host)
+        key = (stored.etag, policy_hash, self._host)
         if self._target is None or self._target[0] != key:
-            target = target_from(read_target(stored.document), self._device, policy, host)
+            target = target_from(read_target(stored.document), self._device, policy, self._host)
             self._target = (key, target)
         return self._target[1]
 

@@ -117,6 +117,13 @@ class DockerEngine:
                 if action in EVENTS_THAT_MATTER or action == "health_status":
                     yield action
 
+    def data_root(self) -> Path:
+        """Return where the engine keeps images and volumes; EngineFault when it doesn't tell."""
+        root = self._get("/info").get("DockerRootDir")
+        if not root:
+            raise EngineFault("engine", "GET /info doesn't tell where the engine keeps its data")
+        return Path(root)
+
     def labels(self, container: str) -> Mapping[str, str]:
         """Return the labels of a container; none when it is gone."""
         status, inspected = self._call("GET", f"/containers/{quote(container)}/json")
