@@ -62,7 +62,7 @@ def test_the_status_of_a_site_that_is_well(site, devices):
 
 
 def test_a_status_tells_what_is_wrong(site):
-    program = f"{site.tenant('globex').short_id}-status"
+    program = f"{site.tenant('globex').short_id}-dashboard"
     site.supervisorctl("stop", program)
     try:
         shown = demo(site, "status")

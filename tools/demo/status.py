@@ -89,8 +89,7 @@ def _probes(parts: Parts) -> Iterator[Probe]:
     for tenant in parts.tenants:
         name, short_id = tenant.name, tenant.short_id
         yield f"{name}'s API", f"{short_id}-api", tenant.url, "/health/ready"
-        for program in (f"{short_id}-status", f"{short_id}-dashboard"):
-            yield f"{name}'s dashboard", program, tenant.dashboard, "/health/ready"
+        yield f"{name}'s dashboard", f"{short_id}-dashboard", tenant.dashboard, "/health/ready"
 
 
 def _service(probe: Probe, tls: ssl.SSLContext) -> ServiceState:

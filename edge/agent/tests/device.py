@@ -49,9 +49,9 @@ class Device:
         self.process.kill()
         self.process.wait(10)
 
-    def stop(self) -> int:
+    def stop(self, seconds: float = 20) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(20)
+        return self.process.wait(seconds)
 
     def log(self) -> list[dict]:
         lines = (self.folder / "log").read_text().splitlines()

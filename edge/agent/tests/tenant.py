@@ -55,6 +55,7 @@ class Tenant:
     secret: str
     port: int = 0
     broker_port: int = 8883
+    server: ThreadingHTTPServer | None = None
     requests: list[Request] = field(default_factory=list)
     forced: list[tuple[str, int, dict[str, str], Any]] = field(default_factory=list)
     registered: list[RegistrationPayload] = field(default_factory=list)
@@ -248,6 +249,6 @@ def serve(tenant: Tenant, folder: Path) -> ThreadingHTTPServer:
     handler = type("Handler", (_Handler,), {"tenant": tenant})
     server = _QuietServer((ADDRESS, tenant.port), handler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    tenant.port = server.server_address[1]
+    tenant.port, tenant.server = server.server_address[1], server
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     return server

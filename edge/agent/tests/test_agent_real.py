@@ -217,6 +217,21 @@ def test_what_leads_to_engine_or_agent_is_never_mounted(device, tenant, busybox)
     device.settles(good="running", link="running")
 
 
+@pytest.mark.parametrize("below", ["", "volumes"])
+def test_the_engines_own_data_is_never_mounted(device, tenant, busybox, below):
+    """Wherever its API says that it is, though the policy names that very folder."""
+    root = Path(device.host.docker("info", "--format", "{{.DockerRootDir}}"))
+    good = device.folder / "good"
+    good.mkdir()
+    named = {"good": good, "data": root / below}
+    device.policy.write_text(json.dumps({"bindMounts": [str(each) for each in named.values()]}))
+    tenant.set_apps(bound(busybox, named), 1)
+    device.start()
+    tenant.wait_for(lambda: applied(tenant, 1))
+    assert refused(tenant)["data"].endswith(f"bind mount of {root / below}, which leads to {root}")
+    device.settles(good="running")
+
+
 def bound(image: str, folders: dict[str, Path]) -> dict:
     """One service for each folder, which mounts it."""
     return app(image, **{n: {"config": {"volumes": [f"{f}:/x"]}} for n, f in folders.items()})

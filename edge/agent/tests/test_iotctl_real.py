@@ -1,61 +1,18 @@
 """``iotctl`` as a program, at a whole agent on a real engine."""
 
-import http.client
 import json
 import os
 import re
 import resource
-import signal
-import socket
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from edge.agent.tests.device import Device, app, applied
+from edge.agent.tests.program import IOTCTL, ask, iotctl, running, told, wait_for_socket
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
-
-IOTCTL = Path(sys.executable).with_name("iotctl")
-
-
-def iotctl(device: Device, *words: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [IOTCTL, *words],
-        env={"PATH": os.defpath, "STATE_DIR": str(device.folder / "state")},
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-
-
-def told(device: Device, *words: str):
-    done = iotctl(device, "--json", *words)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-def running(device, tenant, apps, version=1, **environment):
-    tenant.set_apps(apps, version)
-    device.start(**environment)
-    tenant.wait_for(lambda: applied(tenant, version))
-
-
-def ask(device: Device, path: str, method: str = "GET", body: bytes | None = None, **headers: str):
-    """One request at the unix socket, as it is."""
-    connection = http.client.HTTPConnection("localhost")
-    connection.sock = socket.socket(socket.AF_UNIX)
-    connection.sock.settimeout(10)
-    connection.sock.connect(str(device.folder / "state/agent.sock"))
-    connection.request(method, path, body, {k.replace("_", "-"): v for k, v in headers.items()})
-    answer = connection.getresponse()
-    content = answer.read()
-    connection.close()
-    return answer.status, content
 
 
 def test_status_says_how_it_stands_and_is_quick(device, tenant, busybox):
@@ -138,59 +95,6 @@ def test_the_plan_names_the_field_that_differs(device, tenant, busybox):
     assert "other" not in shown
 
 
-def test_a_containers_log_is_followed_into_the_next_container(device, tenant, busybox):
-    def saying(word: str) -> dict:
-        script = f"echo {word} one; echo {word} two >&2; exec sleep 100000"
-        return app(busybox, one={"config": {"command": ["sh", "-c", script]}})
-
-    running(device, tenant, saying("first"))
-    lines = [
-        json.loads(line)
-        for line in iotctl(device, "--json", "services", "logs", "id-one").stdout.splitlines()
-    ]
-    assert sorted((e["stream"], e["message"]) for e in lines) == [
-        ("stderr", "first two"),
-        ("stdout", "first one"),
-    ]
-    assert iotctl(device, "services", "logs", "-n", "1", "id-one").stdout.count("\n") == 1
-    following = subprocess.Popen(
-        [IOTCTL, "services", "logs", "-f", "-n", "0", "id-one"],
-        env={"PATH": os.defpath, "STATE_DIR": str(device.folder / "state")},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    time.sleep(0.5)
-    tenant.set_apps(saying("second"), 2)
-    heard = {following.stdout.readline(), following.stdout.readline()}
-    following.send_signal(signal.SIGINT)
-    assert following.wait(10) == 130
-    following.stdout.close()
-    assert heard == {"second one\n", "second two\n"}
-
-
-def test_the_agents_own_log(device, tenant, busybox):
-    running(device, tenant, app(busybox, one={}))
-    events = [
-        json.loads(line)["event"]
-        for line in iotctl(device, "logs", "-n", "1000", "--json").stdout.splitlines()
-    ]
-    assert events[0] == "started"
-    assert {"registered", "state-applied", "listening"} <= set(events)
-    assert len(iotctl(device, "logs", "-n", "2").stdout.splitlines()) == 2
-    following = subprocess.Popen(
-        [IOTCTL, "logs", "-f", "-n", "0"],
-        env={"PATH": os.defpath, "STATE_DIR": str(device.folder / "state")},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    time.sleep(0.5)
-    tenant.set_apps(app(busybox, one={"state": "paused"}), 2)
-    assert "cloudSync: target-state-changed version=2" in following.stdout.readline()
-    device.stop()
-    assert following.wait(10) == 0
-    following.stdout.close()
-
-
 def test_config_says_where_each_value_comes_from(device, tenant):
     tenant.set_apps({}, 1, settings={"reportIntervalMs": 1000}, logging={"level": "info"})
     device.policy.write_text('{"privileged": true}')
@@ -208,58 +112,6 @@ def test_config_says_where_each_value_comes_from(device, tenant):
                      re.MULTILINE)  # fmt: skip
     assert iotctl(device, "config", "get", "reportIntervalMs").stdout == "1000\n"
     assert iotctl(device, "config", "get", "nothing").returncode == 4
-
-
-def test_a_device_without_a_string_waits_for_one(device, tenant, busybox):
-    tenant.set_apps(app(busybox, one={}), 1)
-    device.key_file.unlink()
-    device.start()
-    wait_for_socket(device)
-    waiting = iotctl(device, "provision", "status")
-    assert waiting.returncode == 6
-    assert "waiting for key" in waiting.stdout
-    wrong = str(tenant.string(secret="c" * 43))
-    refused = iotctl(device, "provision", stdin=wrong)
-    assert refused.returncode == 6
-    assert "invalid_provisioning_key" in refused.stdout
-    assert iotctl(device, "provision", stdin="iotp1.nonsense").returncode == 1
-    assert iotctl(device, "provision", stdin="\n").returncode == 2
-    string = str(tenant.string())
-    other = iotctl(device, "provision", "--api", "https://other.example", stdin=string)
-    assert other.returncode == 1
-    assert tenant.origin in other.stderr
-    file = device.folder / "key"
-    file.write_text(f"{string}\n")
-    done = iotctl(device, "provision", "--key-file", str(file), "--name", "pump 7", "--type", "pi4")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert tenant.registered[-1].device_name == "pump 7"
-    assert tenant.registered[-1].device_type == "pi4"
-    assert told(device, "status")["name"] == "pump 7"
-    tenant.wait_for(lambda: applied(tenant, 1))
-    again = iotctl(device, "provision", string)
-    assert again.returncode == 1
-    assert "can read the arguments" in again.stderr
-    assert "the device is registered" in again.stderr
-    assert iotctl(device, "provision", "status").returncode == 0
-    everything = "".join(each.stdout + each.stderr for each in (refused, other, done, again))
-    assert tenant.secret not in everything
-    assert tenant.secret not in (device.folder / "log").read_text()
-    for kept in (device.folder / "state").iterdir():
-        assert kept.stat().st_mode & 0o077 == 0, kept
-
-
-def test_a_string_given_by_hand_outlives_the_agent(device, tenant):
-    tenant.set_apps({}, 1)
-    tenant.force("/ca.pem", 503, "unavailable", Retry_After="600")
-    device.key_file.unlink()
-    device.start()
-    wait_for_socket(device)
-    first = iotctl(device, "provision", "--wait", "0.5", stdin=str(tenant.string()))
-    assert first.returncode == 6
-    assert "retrying" in first.stdout
-    device.kill()
-    device.start()
-    tenant.wait_for(lambda: applied(tenant, 1))
 
 
 def test_without_an_agent_there_is_one_clear_message(device, tenant):
@@ -296,190 +148,6 @@ def test_no_secret_is_in_any_answer(device, tenant, busybox):
         assert status == 200, path
         for secret in (tenant.secret, tenant.api_keys[-1], "hunter2", "PRIVATE KEY"):
             assert secret.encode() not in content, path
-
-
-def test_the_socket_is_its_owners_alone(device, tenant):
-    running(device, tenant, {})
-    path = device.folder / "state/agent.sock"
-    assert path.stat().st_mode & 0o777 == 0o600
-    if os.getuid() != 0:
-        pytest.skip("only root can try as somebody else")
-    (device.folder / "state").chmod(0o755)
-    program = (
-        "import os, socket, sys; os.chdir(sys.argv[1]); os.setgid(65534); os.setuid(65534);"
-        "socket.socket(socket.AF_UNIX).connect('agent.sock')"
-    )
-    other = subprocess.run(
-        [sys.executable, "-c", program, str(path.parent)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "PermissionError" in other.stderr
-
-
-@pytest.mark.parametrize(
-    ("path", "method", "body", "status", "code"),
-    [
-        ("/nothing", "GET", None, 404, "not_found"),
-        ("/v2/device/", "GET", None, 404, "not_found"),
-        ("/v2/device", "DELETE", None, 405, "method_not_allowed"),
-        ("/v2/logs?lines=many", "GET", None, 422, "invalid"),
-        ("/v2/logs?lines=-1", "GET", None, 422, "invalid"),
-        ("/v2/logs?follow=yes", "GET", None, 422, "invalid"),
-        ("/v2/services/..%2f..%2fetc", "GET", None, 404, "not_found"),
-        ("/v2/provision", "POST", b"{", 400, "malformed"),
-        ("/v2/provision", "POST", b"[]", 422, "invalid"),
-        ("/v2/provision", "POST", b'{"key": 7}', 422, "invalid"),
-        ("/v2/provision", "POST", b'{"key": "iotp1", "more": "x"}', 422, "invalid"),
-        ("/v2/provision", "POST", b'{"key": "x", "name": ""}', 422, "invalid"),
-        ("/v2/provision", "POST", b"x" * 70_000, 413, "too_large"),
-        ("/" + "x" * 9000, "GET", None, 413, "too_large"),
-    ],
-)
-def test_bad_requests_are_refused_with_a_problem(api, path, method, body, status, code):
-    found, content = ask(api, path, method, body)
-    assert found == status
-    assert json.loads(content)["code"] == code
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        b"nonsense\r\n\r\n",
-        b"GET /ping HTTP/2.0\r\n\r\n",
-        b"GET ping HTTP/1.1\r\n\r\n",
-        b"GET /ping HTTP/1.1\r\nbad header\r\n\r\n",
-        b"GET /ping HTTP/1.1\r\n folded: x\r\n\r\n",
-        b"POST /v2/provision HTTP/1.1\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
-        b"POST /v2/provision HTTP/1.1\r\nContent-Length: -2\r\n\r\n{}",
-    ],
-)
-def test_what_isnt_http_is_malformed(api, raw):
-    with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(10)
-        client.connect(str(api.folder / "state/agent.sock"))
-        client.sendall(raw)
-        assert client.recv(100).startswith(b"HTTP/1.1 400 ")
-
-
-def test_idle_connections_cost_a_503_and_end_by_themselves(api):
-    idle = []
-    for _ in range(16):
-        client = socket.socket(socket.AF_UNIX)
-        client.settimeout(20)
-        client.connect(str(api.folder / "state/agent.sock"))
-        idle.append(client)
-    time.sleep(0.3)
-    assert ask(api, "/ping")[0] == 503
-    for client in idle:
-        assert client.recv(1) == b""
-        client.close()
-    assert ask(api, "/ping")[0] == 200
-
-
-def test_who_hangs_up_on_a_quiet_log_frees_his_place(api):
-    for _ in range(3):
-        followers = []
-        for _ in range(12):
-            client = socket.socket(socket.AF_UNIX)
-            client.settimeout(20)
-            client.connect(str(api.folder / "state/agent.sock"))
-            client.sendall(b"GET /v2/logs?follow=1&lines=1 HTTP/1.1\r\n\r\n")
-            assert client.recv(15) == b"HTTP/1.1 200 OK"
-            followers.append(client)
-        for client in followers:
-            client.close()
-        time.sleep(0.2)
-    assert ask(api, "/ping")[0] == 200
-
-
-@pytest.fixture(scope="module")
-def api(docker_engine, tmp_path_factory):
-    """An agent that has nothing to do but to answer."""
-    made = Device(docker_engine, None, tmp_path_factory.mktemp("api"))
-    made.start()
-    wait_for_socket(made)
-    yield made
-    made.clean()
-
-
-def wait_for_socket(device: Device) -> None:
-    until = time.monotonic() + 20
-    while iotctl(device, "provision", "status").returncode == 3:
-        assert time.monotonic() < until, device.log()[-5:]
-        time.sleep(0.05)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def test_over_tcp_it_wants_its_token_and_its_own_host(device, tenant):
-    port = free_port()
-    running(device, tenant, {}, LOCAL_API_PORT=str(port))
-    token_file = device.folder / "state/local-api-token"
-    token = token_file.read_text().strip()
-    assert token_file.stat().st_mode & 0o777 == 0o600
-    assert len(token) >= 43
-
-    def tcp(path: str, **headers: str) -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        connection.request(
-            "GET", path, headers={k.replace("_", "-"): v for k, v in headers.items()}
-        )
-        status = connection.getresponse().status
-        connection.close()
-        return status
-
-    right = f"Bearer {token}"
-    assert tcp("/ping") == 200
-    assert tcp("/v2/device", Authorization=right) == 200
-    assert tcp("/v2/device", Authorization=right, Host=f"localhost:{port}") == 200
-    for headers in (
-        {},
-        {"Authorization": f"Bearer {token[:-1]}"},
-        {"Authorization": f"Basic {token}"},
-        {"Authorization": "Bearer \xe9"},
-        {"X_Forwarded_For": "127.0.0.1"},
-        {"X_Forwarded_For": "127.0.0.1", "Forwarded": "for=127.0.0.1"},
-    ):
-        assert tcp("/v2/device", **headers) == 401, headers
-        assert tcp("/nothing", **headers) == 401, headers
-    assert tcp(f"/v2/device?token={token}") == 401
-    for headers in (
-        {"Host": "evil.example"},
-        {"Host": f"evil.example:{port}"},
-        {"Host": "127.0.0.1"},
-        {"Host": f"127.0.0.1:{port}", "Origin": "http://evil.example"},
-    ):
-        assert tcp("/ping", **headers) == 403, headers
-        assert tcp("/v2/device", Authorization=right, **headers) == 403, headers
-    with socket.socket() as elsewhere:
-        elsewhere.settimeout(2)
-        assert elsewhere.connect_ex(("127.77.5.99", port)) != 0
-    assert token not in (device.folder / "log").read_text()
-
-
-def test_a_port_that_is_taken_costs_no_container(device, tenant, busybox):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        running(device, tenant, app(busybox, one={}), LOCAL_API_PORT=port)
-        device.settles(one="running")
-        assert any(line["event"] == "unavailable" for line in device.log())
-
-
-def test_health_tells_of_an_engine_that_is_gone(device, tenant):
-    device.start(DOCKER_HOST=f"unix://{device.folder / 'nobody.sock'}")
-    wait_for_socket(device)
-    tenant.wait_for(lambda: len(tenant.requests) > 3)
-    status, content = ask(device, "/health")
-    assert status == 503
-    assert json.loads(content)["status"] == "unhealthy"
-    assert iotctl(device, "plan").returncode == 1
-    assert told(device, "status")["engineFault"]
 
 
 def test_bash_completes_words_and_ids(device, tenant, busybox):

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from iotistic_agent.logs import Component, log
+from iotistic_agent.threads import in_thread
 from iotistic_contract.planning.containers import (
     Container,
     EngineState,
@@ -153,7 +154,7 @@ class Prober:
         verdict: bool | None = None
         successes = failures = 0
         while True:
-            why = await asyncio.to_thread(self.ask, found, probe)
+            why = await in_thread(self.ask, found, probe)
             successes, failures = (successes + 1, 0) if why is None else (0, failures + 1)
             if successes >= probe.success_threshold and verdict is not True:
                 verdict = True

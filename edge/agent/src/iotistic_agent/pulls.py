@@ -3,15 +3,14 @@
 import asyncio
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 from iotistic_agent.faults import EngineFault, NoRoom, PullStopped
 from iotistic_agent.images.fetching import ENOUGH
 from iotistic_agent.images.progress import Meter, PullProgress, Stop
 from iotistic_agent.images.pull import Puller
-from iotistic_agent.images.threads import in_thread
 from iotistic_agent.logs import Component, log
 from iotistic_agent.retries import Retries
+from iotistic_agent.threads import in_thread
 
 __all__ = ["Pulls"]
 
@@ -84,7 +83,7 @@ class Pulls:
     async def _pull(self, image: str, stop: Stop, meter: Meter) -> None:
         try:
             async with self._places:
-                await in_thread(lambda: self._puller.pull(image, stop, meter))
+                await in_thread(self._puller.pull, image, stop, meter)
         except PullStopped:
             log(Component.CONTAINERS).info("pull_stopped", extra={"image": image})
             self._collect()
@@ -109,7 +108,7 @@ class Pulls:
     async def _others_take(self, size: int) -> bool:
         """Tell whether images that aren't wanted take ``size`` bytes."""
         try:
-            taken = await asyncio.to_thread(self._puller.freeable, self._wanted or frozenset())
+            taken = await in_thread(self._puller.freeable, self._wanted or frozenset())
         except EngineFault:
             return False
         return taken >= size
@@ -131,7 +130,7 @@ class Pulls:
         kept: frozenset[str] | None = None
         try:
             while (wanted := self._wanted) is not None and wanted != kept:
-                await in_thread(partial(self._puller.collect, wanted))
+                await in_thread(self._puller.collect, wanted)
                 kept = wanted
         except EngineFault as exc:
             log(Component.CONTAINERS).warning("images_not_collected", extra={"reason": str(exc)})

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from iotistic_agent.adapters.host import links_among
 from iotistic_agent.adapters.store import Store, StoredTarget
 from iotistic_agent.choice import Choice
 from iotistic_agent.configuration import Configuration
@@ -47,7 +46,7 @@ class Releases:
         *,
         store: Store,
         device: Device,
-        host: HostPaths,
+        host: Callable[[Policy], HostPaths],
         policy: Callable[[], tuple[Policy, str | None]],
         configured: Callable[[], Configuration],
         now: Callable[[], datetime],
@@ -71,8 +70,7 @@ class Releases:
         if newest is None or newest.document.get("apps") is None:
             return None
         policy, policy_hash = self._policy()
-        links = await asyncio.to_thread(links_among, policy.bind_mounts)
-        host = replace(self._host, links=links)
+        host = await asyncio.to_thread(self._host, policy)
         stored = self._store.targets.slot("committed")
         is_candidate = stored is None or stored.etag != newest.etag
         meaning = self._meaning(newest, policy, policy_hash, host)

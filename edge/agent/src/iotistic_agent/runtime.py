@@ -26,6 +26,7 @@ from iotistic_agent.api.routes import answers
 from iotistic_agent.configuration import Configuration, configuration
 from iotistic_agent.enrolment import Enrolment, Told
 from iotistic_agent.faults import StoreFault
+from iotistic_agent.host_look import HostLook
 from iotistic_agent.images.pull import Puller
 from iotistic_agent.link import Link
 from iotistic_agent.logs import Component, RecentLines, log, set_level
@@ -143,7 +144,7 @@ class Agent:
             releases=Releases(
                 store=self._store,
                 device=device,
-                host=host_paths(self._settings, Path(sys.prefix)),
+                host=HostLook(host_paths(self._settings, Path(sys.prefix)), engine),
                 policy=partial(read_policy, self._settings.policy_file),
                 configured=self._configured,
                 now=utc_now,

@@ -86,6 +86,12 @@ class Site:
         lease: datetime = row[0]
         return lease
 
+    async def set_tasks_done(self, job_id: str, done: int) -> None:
+        """Have a job that ended done so many tasks."""
+        async with self.built.database.transaction() as connection:
+            sql = "UPDATE work SET progress = progress || jsonb_build_object('done', %s::int)"
+            await connection.execute(sql + " WHERE id = %s", [done, job_id])
+
     async def claimed(self, job_id: str, fence: int) -> None:
         """Wait until a worker has taken the job under that number."""
         until = time.monotonic() + 30

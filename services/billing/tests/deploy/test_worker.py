@@ -42,7 +42,7 @@ async def test_a_deployment_ends_with_the_wanted_in_place_and_nothing_else(site)
     assert (tenant.status, tenant.deployment_status) == ("ready", "ready")
     assert tenant.deployment.ca_pin == "the-pin"
     assert steps_of(site.journal, 1) == WHOLE
-    assert job.progress == {"done": 2, "total": None, "task": "The pin of the tenant's authority"}
+    assert job.progress == {"done": 2, "total": 2, "task": "The pin of the tenant's authority"}
     assert (site.survivors(), site.folders()) == ([], [])
     given = {path.name for path in (site.playbooks / "given").iterdir()}
     assert given == {
@@ -56,6 +56,18 @@ async def test_a_deployment_ends_with_the_wanted_in_place_and_nothing_else(site)
     assert leaks(site, [line.line for line in log]) == []
     worker.terminate()
     assert worker.wait(10) == 0
+
+
+@pytest.mark.parametrize("earlier", [1, 40])
+async def test_the_total_is_what_was_done_whatever_the_last_run_had_to_do(site, earlier):
+    site.start_worker()
+    first = await site.ended((await site.deploy()).job_id)
+    await site.set_tasks_done(first.id, earlier)
+
+    job = await site.ended((await site.deploy()).job_id)
+
+    assert job.status == "succeeded"
+    assert (job.progress["done"], job.progress["total"]) == (2, 2)
 
 
 async def brought_to(site, point, fence, job_id):

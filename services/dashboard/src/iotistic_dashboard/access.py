@@ -3,13 +3,14 @@
 from falcon.asgi import Request
 
 from iotistic_dashboard.api import Browser, TenantApi
+from iotistic_dashboard.domain.permits import denial
 from iotistic_dashboard.sessions.desk import Caller, SessionDesk
 from iotistic_dashboard.sessions.store import identity
 from iotistic_dashboard.web.cookies import SessionCookie
 from iotistic_kit.auth import Principal, needs
 from iotistic_kit.errors import Problem
 
-__all__ = ["PERSON", "Browsers", "SessionAuthenticator", "caller_of"]
+__all__ = ["PERSON", "Browsers", "SessionAuthenticator", "caller_of", "check_permitted"]
 
 PERSON = needs("person")
 
@@ -60,3 +61,11 @@ def caller_of(req: Request) -> Caller:
     if caller is None:
         raise Problem(401, "unauthorized", "Sign in first.")
     return caller
+
+
+async def check_permitted(caller: Caller, scope: str, *, closing: bool = False) -> None:
+    """Refuse, in words, to ask about what the API would refuse; see ``denial``."""
+    refused = denial(await caller.person(), scope, closing=closing)
+    if refused is not None:
+        code = "payment_required" if refused.status == 402 else "forbidden"
+        raise Problem(refused.status, code, refused.words)

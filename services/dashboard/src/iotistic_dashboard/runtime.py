@@ -1,7 +1,6 @@
 """The composition root."""
 
 import functools
-import ipaddress
 import logging
 import ssl
 import time
@@ -30,6 +29,8 @@ from iotistic_kit.lifespan import Lifespan
 from iotistic_kit.settings import read_settings
 
 __all__ = ["build", "make_app"]
+
+PROXY_SECRET = "X-Iotistic-Proxy-Secret"  # noqa: S105 -- a header's name
 
 
 class _Client:
@@ -78,19 +79,14 @@ def build(settings: Settings, client: httpx.AsyncClient) -> ServiceApp:
 
 
 def _client(settings: Settings) -> httpx.AsyncClient:
-    """Return a client that calls from the address it listens on, which the API may trust."""
+    """Return a client that proves to the API that it's the dashboard; it follows no redirect."""
     transport = httpx.AsyncHTTPTransport(
         verify=ssl.create_default_context(cafile=settings.tls_ca_file),
         limits=httpx.Limits(max_connections=200, max_keepalive_connections=20),
-        local_address=_own_address(settings.host),
     )
     timeout = httpx.Timeout(10, connect=3)
-    return httpx.AsyncClient(base_url=settings.api_url, transport=transport, timeout=timeout)
-
-
-def _own_address(host: str) -> str | None:
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return None
-    return None if address.is_unspecified else host
+    secret = settings.proxy_secret
+    proof = {} if secret is None else {PROXY_SECRET: secret.get_secret_value()}
+    return httpx.AsyncClient(
+        base_url=settings.api_url, transport=transport, timeout=timeout, headers=proof
+    )

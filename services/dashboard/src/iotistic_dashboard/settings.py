@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from iotistic_kit.settings import ServiceSettings
 
 __all__ = ["Settings"]
@@ -15,6 +17,8 @@ class Settings(ServiceSettings):
     state_dir: Path
     key_file: Path | None = None
     """The key that sessions are sealed with; made in ``state_dir`` unless told."""
+    proxy_secret: SecretStr | None = None
+    """By which the API believes whom this dashboard speaks for."""
     trusted_proxy: str = ""
     """Address of the proxy whose X-Forwarded-For is believed; none unless told."""
     tenant_name: str = ""

@@ -19,6 +19,7 @@ PASSWORD = "correct horse battery staple"  # noqa: S105 -- of nobody
 ROLES = {
     "viewer": ["read"],
     "operator": ["read", "overrides"],
+    "manager": ["devices", "overrides", "provisioning-keys", "read", "target-states"],
     "owner": [
         "audit", "devices", "license", "overrides", "provisioning-keys", "read",
         "target-states", "users",

@@ -57,6 +57,7 @@ from iotistic_tenant_api.resources.target_states import (
     TargetStates,
 )
 from iotistic_tenant_api.resources.timelines import DeviceEvents, DeviceMetrics, Events
+from iotistic_tenant_api.usecases.act_on_services import Action
 
 __all__ = ["TITLE", "VERSION", "FleetResources", "Resources", "create_app"]
 
@@ -181,9 +182,9 @@ def _add_fleet(app: ServiceApp, fleet: FleetResources) -> None:
     app.add_route(f"{one}/metrics", fleet.device_metrics)
     app.add_route(f"{one}/events", fleet.device_events)
     service = f"{one}/apps/{{app_id}}/services/{{service_id}}"
-    for word in ("start", "stop", "pause", "restart", "give-back"):
-        suffix = word.replace("-", "_")
-        app.add_route(f"{service}/{word}", fleet.service_actions, suffix=suffix)
+    for action in Action:
+        suffix = action.replace("-", "_")
+        app.add_route(f"{service}/{action}", fleet.service_actions, suffix=suffix)
 
 
 def _add_unknown_routes(app: ServiceApp) -> None:

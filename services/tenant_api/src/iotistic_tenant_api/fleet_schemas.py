@@ -11,6 +11,7 @@ __all__ = [
     "Deploy",
     "DraftQuery",
     "DraftView",
+    "DropQuery",
     "EventPage",
     "EventQuery",
     "EventView",
@@ -27,6 +28,7 @@ __all__ = [
     "ServiceHold",
 ]
 
+QueryRevision = Annotated[int, Field(ge=0, lt=2**53)]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=256, strip_whitespace=True)]
 
 
@@ -122,7 +124,13 @@ class ChangeView(Body):
 class DraftQuery(Body):
     """`draftRevision`: refuse when the draft on file is another one (0: when there is one)."""
 
-    draft_revision: Annotated[int, Field(ge=0, lt=2**53)] | None = None
+    draft_revision: QueryRevision | None = None
+
+
+class DropQuery(Body):
+    """`draftRevision`: which draft is to go; another one on file is refused."""
+
+    draft_revision: QueryRevision
 
 
 class DraftView(Body):

@@ -47,6 +47,7 @@ from iotistic_tenant_api.resources import (
 )
 from iotistic_tenant_api.resources.access import READ
 from iotistic_tenant_api.resources.device_headers import DeviceHeaders
+from iotistic_tenant_api.resources.forwarding import Forwarding
 from iotistic_tenant_api.runtime_people import build_people
 from iotistic_tenant_api.security.billing import Seeds
 from iotistic_tenant_api.security.certificates import DeviceCertificates
@@ -143,9 +144,10 @@ class Worker:
         write = WriteTargets(database, secrets, self.licensing, clock)
         poll_interval = settings.minimum_poll_interval_ms
         release = installs.Release(settings.install_dir)
+        forwarding = Forwarding(settings.shared_proxy_secret)
         return Resources(
             key_exchanges=provisioning.KeyExchanges(keys, database, clock),
-            registrations=provisioning.Registrations(register, settings.trusted_proxy),
+            registrations=provisioning.Registrations(register, forwarding),
             provisioning_keys=people_side.ProvisioningKeys(
                 database, KeyDesk(database, self.licensing, form, clock)
             ),
@@ -168,12 +170,12 @@ class Worker:
             bulk_target_states=target_states.BulkTargetStates(write),
             target_queries=target_states.TargetQueries(database, secrets),
             overrides=target_states.Overrides(OverrideServices(database, self.licensing, clock)),
-            licenses=platform.Licenses(self.licensing, database),
+            licenses=platform.Licenses(self.licensing, database, clock),
             license_checks=platform.LicenseChecks(self.licensing, clock),
             anchors=platform.Anchors(pins),
             revocations=platform.Revocations(settings.crl_file),
             people=build_people(settings, database, self.licensing, clock),
-            install_files=installs.InstallFiles(release, settings.trusted_proxy),
+            install_files=installs.InstallFiles(release, forwarding),
             install_commands=installs.InstallCommands(release, settings.public_url),
             health=Health(self._checks()),
             metrics=Metrics([Measures(database, self.licensing, clock).read], READ),

@@ -8,6 +8,7 @@ from argon2 import PasswordHasher
 
 from iotistic_tenant_api.people import People
 from iotistic_tenant_api.resources import invitations, own_account, sign_in, users
+from iotistic_tenant_api.resources.forwarding import Forwarding
 from iotistic_tenant_api.security.data_key import read_data_key
 from iotistic_tenant_api.security.passwords import Passwords
 from iotistic_tenant_api.security.second_factor import SecondFactor
@@ -37,7 +38,7 @@ def build_people(
     key = read_data_key(settings.data_key_file)
     passwords, tries = Passwords(PasswordHasher()), Tries(database, clock)
     factor = SecondFactor(key, ISSUER)
-    clients = sign_in.Clients(settings.trusted_proxy)
+    clients = sign_in.Clients(Forwarding(settings.shared_proxy_secret))
     sessions = Sessions(database, key, clock)
     accept = AcceptInvitation(
         database=database, passwords=passwords, licensing=licensing, tries=tries, clock=clock

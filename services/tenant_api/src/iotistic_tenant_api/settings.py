@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
 from iotistic_kit.settings import ServiceSettings
 
 __all__ = ["TenantSettings"]
+
+SHORTEST_SECRET = 32
 
 
 class TenantSettings(ServiceSettings):
@@ -17,8 +19,8 @@ class TenantSettings(ServiceSettings):
     workers: Annotated[int, Field(ge=1, le=64)] = 2
     customer_id: Annotated[str, Field(min_length=1)]
     public_url: Annotated[str, Field(pattern=r"^https?://[^/]+$")]
-    trusted_proxy: str = ""
-    """Address of the proxy whose X-Forwarded-For is believed; none unless told."""
+    proxy_secret: SecretStr | None = None
+    """What the dashboard proves itself with, so that its X-Forwarded-For is believed."""
 
     license_public_key: SecretStr | None = None
     service_public_key: SecretStr | None = None
@@ -44,3 +46,15 @@ class TenantSettings(ServiceSettings):
 
     minimum_poll_interval_ms: Annotated[int, Field(ge=100)] = 1_000
     license_check_interval_s: Annotated[int, Field(ge=1)] = 3_600
+
+    @field_validator("proxy_secret")
+    @classmethod
+    def _check_proxy_secret(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(secret) < SHORTEST_SECRET:
+            raise ValueError(f"a secret of at least {SHORTEST_SECRET} characters is expected")
+        return secret
+
+    @property
+    def shared_proxy_secret(self) -> str | None:
+        """The proxy's secret as it comes in a header."""
+        return self.proxy_secret.get_secret_value() if self.proxy_secret else None

@@ -43,6 +43,11 @@ async def roll_back(
     return answer
 
 
+async def drop(api: Any, device: MemoryDevice, revision: int | None) -> Any:
+    query = None if revision is None else {"draftRevision": revision}
+    return await api.call("DELETE", path(device, "target-state", "draft"), params=query)
+
+
 def image(name: str) -> Any:
     body = spec("a")
     body["apps"]["web"]["services"][0]["imageName"] = name
@@ -80,10 +85,25 @@ async def test_a_draft_for_a_device_without_any_target(api: Any) -> None:
 
 async def test_a_draft_is_dropped(api: Any) -> None:
     device = await api.registered()
-    await save(api, device, spec("a"), 0)
-    where = path(device, "target-state", "draft")
-    assert (await api.call("DELETE", where)).status_code == 204
-    assert said(await api.call("DELETE", where)) == (404, "no_draft")
+    revision = (await save(api, device, spec("a"), 0)).json["draftRevision"]
+    assert (await drop(api, device, revision)).status_code == 204
+    assert said(await drop(api, device, revision)) == (404, "no_draft")
+
+
+async def test_only_the_draft_that_was_looked_at_is_dropped(api: Any) -> None:
+    device = await api.registered()
+    hers = (await save(api, device, spec("a"), 0)).json["draftRevision"]
+    his = (await save(api, device, spec("a", "b"), 0)).json["draftRevision"]
+    refused = await drop(api, device, hers)
+    assert said(refused) == (412, "draft_changed")
+    assert refused.json["draftRevision"] == his
+    unnamed = await drop(api, device, None)
+    assert (said(unnamed), unnamed.json["errors"][0]["pointer"]) == (
+        (422, "invalid"), "/draftRevision",
+    )  # fmt: skip
+    kept = (await api.call("GET", path(device, "target-state", "draft"))).json
+    assert kept["draftRevision"] == his
+    assert (await drop(api, device, his)).status_code == 204
 
 
 async def test_whoever_wrote_meanwhile_makes_a_draft_stale(api: Any) -> None:

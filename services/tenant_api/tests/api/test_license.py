@@ -84,7 +84,11 @@ class TestWithout:
         for route in WRITES:
             path = route.path.replace("{uuid}", MemoryDevice().uuid).replace("{key_id}", "k")
             answer = await api.call(
-                route.method, path, _body(route.path, route.method), headers={"If-Match": '"0"'}
+                route.method,
+                path,
+                _body(route.path, route.method),
+                headers={"If-Match": '"0"'},
+                params={"draftRevision": 1} if path.endswith("/draft") else None,
             )
             assert answer.status_code == 402, (route.method, route.path, answer.text)
             assert answer.json["licenseState"] == "missing"
@@ -144,10 +148,13 @@ async def test_states_by_time(api: Any, days: int, state: str, status: int) -> N
 
 async def test_the_license_shows_plan_limits_and_use(api: Any) -> None:
     await api.registered()
+    owner = await api.person("owner")
+    invited = {"email": "new@example.com", "role": "viewer"}
+    assert (await api.by(owner, "POST", "/api/v1/invitations", invited)).status_code == 201
     shown = (await api.call("GET", "/api/license")).json
     assert shown["license"]["plan"] == "professional"
     assert shown["license"]["limits"]["maxDevices"] == 50
-    assert shown["usage"] == {"maxDevices": 1}
+    assert shown["usage"] == {"maxDevices": 1, "maxUsers": 2}, "who is invited has a place"
 
 
 async def test_verify_tells_what_a_token_is(api: Any) -> None:

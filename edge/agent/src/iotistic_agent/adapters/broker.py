@@ -2,7 +2,9 @@
 
 import json
 import ssl
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ __all__ = ["Broker", "Hears"]
 SESSION_SECONDS = 7 * 86_400
 LONGEST_RECONNECT = 60
 UNSUPPORTED_VERSION = 132
+GOODBYE = 0.5
+LAST_WORDS = 0.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +58,7 @@ class Broker:
         self._topics = registration.mqtt.topics
         self._key_file = key_file
         self._hears = hears
+        self._ended = False
         self._client = self._made(
             MQTTProtocolVersion.MQTTv5 if modern else MQTTProtocolVersion.MQTTv311
         )
@@ -62,7 +67,6 @@ class Broker:
         """Connect, and again whenever the connection is lost, until ``stop``."""
         if not self._config.verify_certificate:
             log(Component.MQTT).warning("verify_certificate_false_ignored")
-        self._client.loop_start()
         if self._client.protocol == MQTTProtocolVersion.MQTTv5:
             kept = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             kept.SessionExpiryInterval = SESSION_SECONDS
@@ -77,16 +81,25 @@ class Broker:
             self._client.connect_async(
                 self._config.host, self._config.port, self._config.keep_alive
             )
+        self._client.loop_start()
 
     def stop(self) -> None:
-        """Say goodbye and end the thread."""
+        """Say goodbye and leave; returns within a second, whatever the broker does.
+
+        A thread that waits for a host or a handshake ends by itself after that, and calls nobody.
+        """
+        self._ended = True
         if self._client.is_connected():
             goodbye = self._client.publish(
                 self._topics["status"], b'{"online": false}', qos=1, retain=True
             )
-            goodbye.wait_for_publish(2.0)
+            with suppress(RuntimeError, ValueError):  # the connection was lost at this moment
+                goodbye.wait_for_publish(GOODBYE)
         self._client.disconnect()
-        self._client.loop_stop()
+        ending = threading.Thread(target=self._client.loop_stop, daemon=True)
+        ending.start()
+        ending.join(LAST_WORDS)
+        self._hears.lost()
 
     def publish_state(self, body: Mapping[str, object]) -> None:
         """Send a copy of a report to subscribers; it may be lost."""
@@ -124,6 +137,9 @@ class Broker:
         return context
 
     def _connected(self, client: mqtt.Client, *parts: Any) -> None:
+        if self._ended:
+            client.disconnect()
+            return
         reason = parts[2]
         if reason.is_failure:
             log(Component.MQTT).warning("broker_refused", extra={"reason": str(reason)})
@@ -138,14 +154,16 @@ class Broker:
         reasons = parts[2]
         if any(reason.is_failure for reason in reasons):
             log(Component.MQTT).warning("subscription_refused")
-            return
-        self._hears.subscribed()
+        elif not self._ended:
+            self._hears.subscribed()
 
     def _lost(self, _client: mqtt.Client, *parts: Any) -> None:
+        if self._ended:
+            return
         log(Component.MQTT).info("broker_lost", extra={"reason": str(parts[2])})
         self._hears.lost()
 
     def _received(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
         """Take any message on ``update`` for "poll now"; its content is ignored."""
-        if message.topic == self._topics["update"]:
+        if message.topic == self._topics["update"] and not self._ended:
             self._hears.update()

@@ -128,6 +128,13 @@ class DockerEngine:
                     raise EngineFault("engine", f"no end within {limit:.0f} s")
         return int(self._api.get(f"/exec/{made['Id']}/json").get("ExitCode") or 0)
 
+    def data_root(self) -> Path:
+        """Return where the engine keeps images and volumes; EngineFault when it doesn't tell."""
+        root = self._api.get("/info").get("DockerRootDir")
+        if not root:
+            raise EngineFault("engine", "GET /info doesn't tell where the engine keeps its data")
+        return Path(root)
+
     def labels(self, container: str) -> Mapping[str, str]:
         """Return the labels of a container; none when it is gone."""
         status, inspected = self._api.call("GET", f"/containers/{quote(container)}/json")

@@ -9,7 +9,14 @@ from pathlib import Path
 from iotistic_agent.settings import Settings
 from iotistic_contract.planning.container_target import HostPaths
 
-__all__ = ["host_paths", "links_among", "local_ip", "mac_address", "os_version"]
+__all__ = [
+    "as_told_and_as_it_is",
+    "host_paths",
+    "links_among",
+    "local_ip",
+    "mac_address",
+    "os_version",
+]
 
 _NOWHERE = "00:00:00:00:00:00"
 
@@ -28,8 +35,8 @@ def host_paths(settings: Settings, program: Path) -> HostPaths:
     if (program / "pyvenv.cfg").exists():
         own.append(program.parent)
     return HostPaths(
-        engine_sockets=_both(settings.engine_socket),
-        own=tuple(path for each in own for path in _both(each)),
+        engine_sockets=as_told_and_as_it_is(settings.engine_socket),
+        own=tuple(path for each in own for path in as_told_and_as_it_is(each)),
     )
 
 
@@ -38,7 +45,8 @@ def links_among(paths: Iterable[str]) -> frozenset[str]:
     return frozenset(path for path in paths if os.path.realpath(path) != os.path.normpath(path))
 
 
-def _both(path: Path) -> tuple[str, str]:
+def as_told_and_as_it_is(path: Path) -> tuple[str, str]:
+    """Return the path without dots, and where it leads through symbolic links."""
     return os.path.normpath(path.absolute()), os.path.realpath(path)
 
 

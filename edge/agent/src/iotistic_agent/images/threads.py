@@ -1,6 +1,5 @@
-"""Threads that nobody waits for at the agent's end: one may hang in a look-up of a name."""
+"""Work on many items at once."""
 
-import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -8,31 +7,9 @@ from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
-__all__ = ["each_in_threads", "in_thread"]
+__all__ = ["each_in_threads"]
 
 _Item = TypeVar("_Item")
-
-
-async def in_thread(work: Callable[[], None]) -> None:
-    """Do ``work`` in a thread of its own; raises what it raises."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[None] = loop.create_future()
-
-    def tell(fault: BaseException | None) -> None:
-        if done.cancelled():
-            return
-        if fault is None:
-            done.set_result(None)
-        else:
-            done.set_exception(fault)
-
-    def run() -> None:
-        fault = _fault_of(work)
-        with suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(tell, fault)
-
-    threading.Thread(target=run, name="pull", daemon=True).start()
-    await done
 
 
 def each_in_threads(work: Callable[[_Item], None], items: Iterable[_Item], most: int) -> None:

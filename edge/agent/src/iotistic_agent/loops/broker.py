@@ -7,6 +7,7 @@ from functools import partial
 from iotistic_agent.adapters.broker import Broker
 from iotistic_agent.link import Link
 from iotistic_agent.signals import Bell
+from iotistic_agent.threads import in_thread
 
 __all__ = ["hold_broker", "on_loop"]
 
@@ -24,7 +25,7 @@ async def hold_broker(make: Callable[[bool, Callable[[], None]], Broker]) -> Non
         try:
             await refused.wait()
         finally:
-            await asyncio.to_thread(broker.stop)
+            await in_thread(broker.stop)
         modern = False
 
 

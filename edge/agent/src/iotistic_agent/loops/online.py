@@ -1,6 +1,5 @@
 """The device's life with the cloud: register, then poll, report and listen until the key dies."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 from iotistic_agent.backoff import CLOUD
@@ -8,6 +7,7 @@ from iotistic_agent.enrolment import Enrolment, Progress, Told
 from iotistic_agent.faults import CloudUnavailable, RegistrationRefused, Unauthorized
 from iotistic_agent.logs import Component, log
 from iotistic_agent.registration import Registration
+from iotistic_agent.threads import in_thread
 
 __all__ = ["AFTER_A_REFUSAL", "NO_STRING", "online", "registered"]
 
@@ -79,7 +79,7 @@ async def registered(
             continue
         enrolment.show(Progress.REGISTERING)
         try:
-            registration = await asyncio.to_thread(register, told)
+            registration = await in_thread(register, told)
         except CloudUnavailable as exc:
             backoff = backoff.failed()
             wait = max(backoff.wait(random), exc.wait or 0.0)
@@ -101,7 +101,7 @@ async def registered(
 
 async def _once(enrolment: Enrolment, register: Register, told: Told) -> Registration | None:
     try:
-        return await asyncio.to_thread(register, told)
+        return await in_thread(register, told)
     except (CloudUnavailable, RegistrationRefused) as exc:
         _show("registration_refused", str(exc), AFTER_A_REFUSAL)
         if enrolment.told is told:

@@ -11,6 +11,7 @@ from iotistic_agent.faults import CloudUnavailable, Refused, Unauthorized
 from iotistic_agent.link import Link
 from iotistic_agent.logs import Component, log
 from iotistic_agent.signals import Bell
+from iotistic_agent.threads import in_thread
 from iotistic_contract.device_target import read_target
 from iotistic_contract.errors import ContractError
 
@@ -38,7 +39,7 @@ async def poll(  # noqa: PLR0913 -- what it uses
         etag = store.sync.etag()
         headers = {} if etag is None else {"If-None-Match": etag}
         try:
-            answer = await asyncio.to_thread(cloud.call, "GET", path, None, headers)
+            answer = await in_thread(cloud.call, "GET", path, None, headers)
             _keep_interval(store, answer)
             if taken(store, answer):
                 reconcile.ring()

@@ -12,6 +12,7 @@ from iotistic_agent.link import Link
 from iotistic_agent.logs import Component, log
 from iotistic_agent.reporting import changed_sections
 from iotistic_agent.signals import Bell
+from iotistic_agent.threads import in_thread
 from iotistic_contract.codec import format_time
 
 __all__ = ["PATH", "report"]
@@ -51,7 +52,7 @@ async def report(  # noqa: PLR0913 -- what it uses
         mark = {"schema": 1, "stream": stream, "epoch": epoch, "sequence": sequence}
         body = {**mark, "at": format_time(now()), **changed}
         try:
-            await asyncio.to_thread(cloud.call, "PATCH", PATH, body)
+            await in_thread(cloud.call, "PATCH", PATH, body)
         except Unauthorized:
             raise
         except Refused as exc:

@@ -144,9 +144,10 @@ class Deployer:
             await _ended(keeping)
         if run.code == SILENCED:
             raise LeaseLostError(job)
-        await keeper.tell()
         if not run.ok:
+            await keeper.tell()
             raise RunFailedError(run.error or f"the run ended with {run.code}")
+        await keeper.conclude()
         return run.facts
 
     async def _usual_length(self, kind: str) -> int | None:

@@ -35,13 +35,15 @@ class Keeper:
         self._total = total
         self._lines: list[str] = []
         self._progress: dict[str, Any] | None = None
+        self._last: dict[str, Any] | None = None
 
     def hear(self, said: dict[str, Any]) -> None:
         """Take what the run says, to be stored soon."""
         if "line" in said:
             self._lines.append(str(said["line"]))
         elif "progress" in said:
-            self._progress = {**said["progress"], "total": self._total}
+            self._last = said["progress"]
+            self._progress = {**self._last, "total": self._estimate(self._last["done"])}
 
     async def keep(self) -> None:
         """Go on until cancelled."""
@@ -58,6 +60,12 @@ class Keeper:
             except LeaseLostError:
                 self._lease.hurry.set()
 
+    async def conclude(self) -> None:
+        """Store the rest of a run that succeeded: its total is what was done, no estimate."""
+        if self._last is not None:
+            self._progress = {**self._last, "total": self._last["done"]}
+        await self.tell()
+
     async def tell(self) -> None:
         """Store what was said since the last time."""
         lines, progress = self._lines, self._progress
@@ -69,3 +77,7 @@ class Keeper:
         except AWAY:
             self._lines[:0] = lines
             raise
+
+    def _estimate(self, done: int) -> int | None:
+        """How many tasks there may be: as many as last time, or as have been done by now."""
+        return None if self._total is None else max(self._total, done)

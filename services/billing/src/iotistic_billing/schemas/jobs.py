@@ -21,7 +21,10 @@ __all__ = [
 
 
 class JobProgress(BaseModel):
-    """How far a run is: tasks done, of how many when that is known, and the one at work."""
+    """How far a run is: tasks done, of how many when that is known, and the one at work.
+
+    While it runs the total is that of the last run; at its success it's the number of tasks done.
+    """
 
     done: int = 0
     total: int | None = None

@@ -1,6 +1,6 @@
 """Licenses: claims, the state that they are in, and the one decision about what they allow."""
 
-from .access import Access, check_feature_access
+from .access import READING_ONLY, Access, check_feature_access
 from .claims import (
     ALGORITHM,
     EXPIRING,
@@ -24,6 +24,7 @@ __all__ = [
     "ISSUER",
     "LEEWAY",
     "LONGEST",
+    "READING_ONLY",
     "RESTRICTED",
     "TYPE",
     "Access",

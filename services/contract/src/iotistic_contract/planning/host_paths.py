@@ -31,12 +31,14 @@ _SYSTEM = (
 class HostPaths:
     """What the agent knows of its host.
 
-    ``engine_sockets`` are those that it uses, beside the usual ones; ``own`` is what it lives from:
-    its state folder, the policy, its program. ``links`` are paths of the policy that go through a
-    symbolic link.
+    ``engine_sockets`` are those that it uses, beside the usual ones; ``engine_data`` is where the
+    engine says that it keeps images, layers and volumes, also beside the usual. ``own`` is what the
+    agent lives from: its state folder, the policy, its program. ``links`` are paths of the policy
+    that go through a symbolic link.
     """
 
     engine_sockets: tuple[str, ...] = ()
+    engine_data: tuple[str, ...] = ()
     own: tuple[str, ...] = ()
     links: frozenset[str] = frozenset()
 
@@ -57,7 +59,8 @@ def bind_objections(
             return
         if path in sockets:
             return
-    protected = sockets.union(map(PurePosixPath, (*_USUAL_FOLDERS, *_SYSTEM, *host.own)))
+    folders = (*_USUAL_FOLDERS, *_SYSTEM, *host.engine_data, *host.own)
+    protected = sockets.union(map(PurePosixPath, folders))
     reached = [each for each in protected if _overlap(path, each)]
     if reached:
         yield f"bind mount of {source}, which leads to {min(reached)}"

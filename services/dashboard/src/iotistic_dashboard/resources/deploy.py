@@ -10,7 +10,7 @@ from falcon.asgi import Request, Response
 
 from iotistic_contract.codec import parse_json
 from iotistic_contract.errors import MalformedJson
-from iotistic_dashboard.access import PERSON, caller_of
+from iotistic_dashboard.access import PERSON, caller_of, check_permitted
 from iotistic_dashboard.api import ApiRefused
 from iotistic_dashboard.domain.changes import change_rows
 from iotistic_dashboard.sessions.desk import Caller
@@ -26,6 +26,10 @@ __all__ = ["Deploy", "Drafts", "Rollback"]
 
 LARGEST = 2 * 1024 * 1024
 CONFLICTS = frozenset({409, 412})
+_DRAFT_CHANGED = "Somebody saved another draft meanwhile. Go back and look at it first."
+_TARGET_CHANGED = (
+    "Somebody changed the target state meanwhile. Go back and look at what is in force now."
+)
 EMPTY: dict[str, Any] = {"apps": {}, "config": {}}
 
 
@@ -150,19 +154,23 @@ class Deploy:
     async def on_post(self, req: Request, resp: Response, uuid: UUID) -> None:
         """Go back to the page, which says that the draft is in force."""
         caller, form = caller_of(req), form_of(req)
-        body = {"baseRevision": _number(form.text("base"))}
-        if form.text("draft"):
-            body["draftRevision"] = _number(form.text("draft"))
+        names = {"baseRevision": "base", "draftRevision": "draft"}
+        body = {name: _number(form.text(field)) for name, field in names.items()}
         call = caller.send("POST", f"/api/v1/devices/{uuid}/deploy", body)
         done = "The draft is in force. The device takes it with its next poll."
         await attempt(caller, resp, call, back=f"/devices/{uuid}/deploy", done=done)
 
     @page("Ask before a draft is discarded", access=PERSON)
     async def on_get_discard(self, req: Request, resp: Response, uuid: UUID) -> None:
-        """Answer the question."""
-        desk = await _look(caller_of(req), str(uuid))
+        """Answer the question, about the draft that the page before has shown."""
+        caller = caller_of(req)
+        await check_permitted(caller, "target-states")
+        desk = await _look(caller, str(uuid))
         if desk.draft is None:
             raise Problem(404, "not_found", "There is no draft.")
+        seen = _asked(req, "draft")
+        if seen != desk.over:
+            raise Problem(412, "draft_changed", _DRAFT_CHANGED)
         changes = len(desk.facts()["rows"])
         self._pages.show(
             req, resp, "confirm",
@@ -171,14 +179,19 @@ class Deploy:
                   f"saved by {desk.draft.get('changedBy')}")],
             kept=["what is in force on the device"],
             act=f"/devices/{uuid}/deploy/discard", label="Discard the draft",
+            fields={"draft": seen},
             back=f"/devices/{uuid}/deploy",
         )  # fmt: skip
 
     @page("Discard the draft", access=PERSON)
     async def on_post_discard(self, req: Request, resp: Response, uuid: UUID) -> None:
         """Go back to the page."""
-        caller = caller_of(req)
-        call = caller.send("DELETE", f"/api/v1/devices/{uuid}/target-state/draft")
+        caller, form = caller_of(req), form_of(req)
+        call = caller.send(
+            "DELETE",
+            f"/api/v1/devices/{uuid}/target-state/draft",
+            query={"draftRevision": _number(form.text("draft"))},
+        )
         back = f"/devices/{uuid}/deploy"
         await attempt(caller, resp, call, back=back, done="The draft is discarded.")
 
@@ -191,16 +204,21 @@ class Rollback:
 
     @page("Ask before a device goes back", access=PERSON)
     async def on_get(self, req: Request, resp: Response, uuid: UUID) -> None:
-        """Answer the question, with the versions."""
-        desk = await _look(caller_of(req), str(uuid))
-        version = _number(req.get_param("version", default=""))
+        """Answer the question; what was shown on the page before goes on with the answer."""
+        names = ("version", "revision", "base")
+        version, revision, base = (_asked(req, name) for name in names)
+        caller = caller_of(req)
+        await check_permitted(caller, "target-states")
+        desk = await _look(caller, str(uuid))
+        if base != desk.target.spec_revision:
+            raise Problem(412, "precondition_failed", _TARGET_CHANGED)
         self._pages.show(
             req, resp, "confirm",
             title=f"Go back to version {version}?",
             lost=[f"what version {desk.target.version} of {desk.device.name} changed since then"],
             kept=["the history: you can come back to it", "overrides by people"],
             act=f"/devices/{uuid}/rollback", label=f"Go back to version {version}",
-            fields={"version": version, "base": desk.target.spec_revision},
+            fields={"version": version, "revision": revision, "base": base},
             back=f"/devices/{uuid}/deploy",
         )  # fmt: skip
 
@@ -209,10 +227,18 @@ class Rollback:
         """Go back to the page, which says so."""
         caller, form = caller_of(req), form_of(req)
         version = _number(form.text("version"))
-        body = {"version": version, "baseRevision": _number(form.text("base"))}
+        body = {
+            "version": version,
+            "specRevision": _number(form.text("revision")),
+            "baseRevision": _number(form.text("base")),
+        }
         call = caller.send("POST", f"/api/v1/devices/{uuid}/rollback", body)
         done = f"Version {version} is in force again, as a new version."
         await attempt(caller, resp, call, back=f"/devices/{uuid}/deploy", done=done)
+
+
+def _asked(req: Request, name: str) -> int:
+    return _number(req.get_param(name, default=""))
 
 
 def _number(text: str) -> int:

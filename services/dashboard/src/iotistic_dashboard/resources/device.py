@@ -8,7 +8,7 @@ from uuid import UUID
 
 from falcon.asgi import Request, Response
 
-from iotistic_dashboard.access import PERSON, caller_of
+from iotistic_dashboard.access import PERSON, caller_of, check_permitted
 from iotistic_dashboard.api import route
 from iotistic_dashboard.domain.events import sentence
 from iotistic_dashboard.domain.services import ServiceRow, service_rows
@@ -110,7 +110,9 @@ class ServiceActs:
         self, req: Request, resp: Response, uuid: UUID, app_id: str, service_id: str
     ) -> None:
         """Answer the form."""
-        looked = await look(caller_of(req), str(uuid))
+        caller = caller_of(req)
+        await check_permitted(caller, "overrides")
+        looked = await look(caller, str(uuid))
         rows = [
             one for one in looked.services if (one.app_id, one.service_id) == (app_id, service_id)
         ]

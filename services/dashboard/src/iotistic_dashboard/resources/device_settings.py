@@ -6,7 +6,7 @@ from uuid import UUID
 
 from falcon.asgi import Request, Response
 
-from iotistic_dashboard.access import PERSON, caller_of
+from iotistic_dashboard.access import PERSON, caller_of, check_permitted
 from iotistic_dashboard.domain.tags import tags_of
 from iotistic_dashboard.views import Device
 from iotistic_dashboard.web.acts import attempt
@@ -77,7 +77,9 @@ class Credentials:
     @page("Ask before credentials are revoked", access=PERSON)
     async def on_get(self, req: Request, resp: Response, uuid: UUID) -> None:
         """Answer the question."""
-        device = Device.model_validate(await caller_of(req).get(f"/api/v1/devices/{uuid}"))
+        caller = caller_of(req)
+        await check_permitted(caller, "devices", closing=True)
+        device = Device.model_validate(await caller.get(f"/api/v1/devices/{uuid}"))
         self._pages.show(
             req, resp, "confirm",
             title=f"Revoke the credentials of {device.name}?",
@@ -114,7 +116,9 @@ class DeviceRemoval:
     @page("Ask before a device is removed", access=PERSON)
     async def on_get(self, req: Request, resp: Response, uuid: UUID) -> None:
         """Answer the question."""
-        device = Device.model_validate(await caller_of(req).get(f"/api/v1/devices/{uuid}"))
+        caller = caller_of(req)
+        await check_permitted(caller, "devices", closing=True)
+        device = Device.model_validate(await caller.get(f"/api/v1/devices/{uuid}"))
         self._pages.show(
             req, resp, "confirm",
             title=f"Remove {device.name}?",

@@ -6,7 +6,7 @@ from typing import Any
 
 from falcon.asgi import Request, Response
 
-from iotistic_dashboard.access import PERSON, caller_of
+from iotistic_dashboard.access import PERSON, caller_of, check_permitted
 from iotistic_dashboard.api import ApiRefused, route
 from iotistic_dashboard.domain.keys import key_rows, provision_command
 from iotistic_dashboard.sessions.desk import Caller
@@ -73,7 +73,9 @@ class KeyRevocation:
     @page("Ask before a key is revoked", access=PERSON)
     async def on_get(self, req: Request, resp: Response, key_id: str) -> None:
         """Answer the question."""
-        key = await caller_of(req).get(route("api", "provisioning-keys", key_id))
+        caller = caller_of(req)
+        await check_permitted(caller, "provisioning-keys", closing=True)
+        key = await caller.get(route("api", "provisioning-keys", key_id))
         name, left = key.get("name") or key_id, key["maxDevices"] - key["used"]
         self._pages.show(
             req, resp, "confirm",

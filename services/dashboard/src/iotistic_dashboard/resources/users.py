@@ -6,7 +6,7 @@ from uuid import UUID
 
 from falcon.asgi import Request, Response
 
-from iotistic_dashboard.access import PERSON, caller_of
+from iotistic_dashboard.access import PERSON, caller_of, check_permitted
 from iotistic_dashboard.api import ApiRefused
 from iotistic_dashboard.domain.roles import ROLES, may_give
 from iotistic_dashboard.web.acts import attempt
@@ -87,7 +87,9 @@ class UserActs:
     @page("Ask before a user is disabled", access=PERSON)
     async def on_get_disable(self, req: Request, resp: Response, user_id: UUID) -> None:
         """Answer the question."""
-        user = await caller_of(req).get(f"/api/v1/users/{user_id}")
+        caller = caller_of(req)
+        await check_permitted(caller, "users", closing=True)
+        user = await caller.get(f"/api/v1/users/{user_id}")
         self._pages.show(
             req, resp, "confirm",
             title=f"Disable {user['name']}?",
@@ -108,7 +110,9 @@ class UserActs:
     @page("Ask before a user is removed", access=PERSON)
     async def on_get_remove(self, req: Request, resp: Response, user_id: UUID) -> None:
         """Answer the question."""
-        user = await caller_of(req).get(f"/api/v1/users/{user_id}")
+        caller = caller_of(req)
+        await check_permitted(caller, "users", closing=True)
+        user = await caller.get(f"/api/v1/users/{user_id}")
         self._pages.show(
             req, resp, "confirm",
             title=f"Remove {user['name']}?",

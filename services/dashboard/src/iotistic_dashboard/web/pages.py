@@ -1,6 +1,6 @@
 """Pages out of templates: everything escaped, every page with the same frame."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from iotistic_dashboard.domain import marks, words
 from iotistic_dashboard.domain.license import license_notice
+from iotistic_dashboard.domain.permits import denial
 from iotistic_dashboard.sessions.vault import Vault
 from iotistic_dashboard.web.assets import Assets
 from iotistic_dashboard.web.cookies import SessionCookie, theme_of
@@ -79,6 +80,7 @@ class Pages:
             "tenant": person.get("customer") or self._tenant,
             "due": license_notice(str(person.get("licenseState") or "")),
             "can": frozenset(person.get("scopes", ())).__contains__,
+            "why_not": _why_not(person),
             "csrf": self._csrf(req),
             "theme": theme_of(req),
             "path": req.path,
@@ -108,6 +110,16 @@ class Pages:
             ago=say.__name__,
             words=say(read, self._clock.now()),
         )
+
+
+def _why_not(person: Mapping[str, Any]) -> Callable[..., str]:
+    """Return what tells templates why ``person`` can't write: words, or '' for one who can."""
+
+    def words_of(*scopes: str, closing: bool = False) -> str:
+        refused = denial(person, *scopes, closing=closing)
+        return "" if refused is None else refused.words
+
+    return words_of
 
 
 def _followed(req: Request) -> bool:

@@ -71,7 +71,7 @@ def check_revision(target: Target, revision: int, pointer: str | None = None) ->
             412,
             "precondition_failed",
             f"the target state of {target.uuid} is at revision {target.spec_revision},"
-            f" not {revision}",
+            f" not {revision}; look at what is in force now",
             pointer=pointer,
             uuid=target.uuid,
             specRevision=target.spec_revision,

@@ -14,6 +14,7 @@ from iotistic_tenant_api.fleet_schemas import (
     Deploy,
     DraftQuery,
     DraftView,
+    DropQuery,
     HistoryPage,
     HistoryQuery,
     HistoryView,
@@ -68,10 +69,17 @@ class Drafts:
         )
         _answer(resp, found)
 
-    @operation("Drop a draft", access=WRITE_TARGETS, status=204, problems=(402, 404, 422))
-    async def on_delete(self, _req: Request, resp: Response, uuid: str) -> None:
-        """Answer 204."""
-        await self._desk.drop(check_uuid(uuid))
+    @operation(
+        "Drop a draft",
+        access=WRITE_TARGETS,
+        query=DropQuery,
+        status=204,
+        problems=(402, 404, 412, 422),
+    )
+    async def on_delete(self, req: Request, resp: Response, uuid: str) -> None:
+        """Answer 204; 412 `draft_changed` when the draft on file is another one."""
+        query = read_query(req, DropQuery)
+        await self._desk.drop(check_uuid(uuid), query.draft_revision)
         resp.status = 204
 
 

@@ -15,7 +15,6 @@ from iotistic_pki.release import read_manifest
 from iotistic_tenant_api.domain.errors import Refused
 from iotistic_tenant_api.domain.tries import network_of
 from iotistic_tenant_api.resources.access import READ
-from iotistic_tenant_api.resources.provisioning import client_address
 from iotistic_tenant_api.schemas import InstallCommandView
 
 if TYPE_CHECKING:
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from falcon.asgi import Request, Response
 
     from iotistic_contract.agent_release import Manifest
+    from iotistic_tenant_api.resources.forwarding import Forwarding
 
 __all__ = ["InstallCommands", "InstallFiles", "Release"]
 
@@ -67,9 +67,9 @@ class Release:
 class InstallFiles:
     """The release's files, those that its manifest names; for everybody."""
 
-    def __init__(self, release: Release, trusted_proxy: str) -> None:
+    def __init__(self, release: Release, forwarding: Forwarding) -> None:
         self._release = release
-        self._trusted_proxy = trusted_proxy
+        self._forwarding = forwarding
         self._running: WeakSet[_Download] = WeakSet()
 
     @operation(
@@ -87,7 +87,7 @@ class InstallFiles:
         folder, manifest = await self._release.now()
         if file not in manifest.files:
             raise Refused(404, "not_found", "the release has no such file")
-        download = self._begun(network_of(client_address(req, self._trusted_proxy)))
+        download = self._begun(network_of(self._forwarding.address_of(req)))
         await download.open(folder / file)
         resp.content_type = _BYTES
         resp.set_header("X-Content-Type-Options", "nosniff")

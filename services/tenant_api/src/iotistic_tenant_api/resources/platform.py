@@ -17,6 +17,7 @@ from iotistic_tenant_api.domain.errors import Refused
 from iotistic_tenant_api.resources.access import READ
 from iotistic_tenant_api.schemas import Body, LicenseView, TokenBody, VerifiedView
 from iotistic_tenant_api.storage.devices import PostgresDevices
+from iotistic_tenant_api.usecases.invitations import seats
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,9 +40,10 @@ _PEM = {"type": "string"}
 class Licenses:
     """The license in force."""
 
-    def __init__(self, licensing: Licensing, database: Database) -> None:
+    def __init__(self, licensing: Licensing, database: Database, clock: Clock) -> None:
         self._licensing = licensing
         self._database = database
+        self._clock = clock
 
     @operation("Show the license in force", access=READ, response=LicenseView)
     async def on_get(self, _req: Request, resp: Response) -> None:
@@ -50,12 +52,13 @@ class Licenses:
         status = await self._licensing.status()
         async with self._database.connection() as connection:
             used = await PostgresDevices(connection).count_registered()
+            people = await seats(connection, self._clock.now())
         resp.media = LicenseView(
             state=str(status.state),
             until=status.until,
             clock_suspect=status.clock_suspect,
             license=_shown(installed.license),
-            usage={"maxDevices": used},
+            usage={"maxDevices": used, "maxUsers": people},
         ).wire()
 
 

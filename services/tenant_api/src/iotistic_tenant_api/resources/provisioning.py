@@ -27,10 +27,11 @@ if TYPE_CHECKING:
 
     from iotistic_kit.clock import Clock
     from iotistic_kit.db import Database
+    from iotistic_tenant_api.resources.forwarding import Forwarding
     from iotistic_tenant_api.security.provisioning import ProvisioningKeyFolder
     from iotistic_tenant_api.usecases.register_device import RegisterDevice
 
-__all__ = ["KeyExchanges", "Registrations", "client_address"]
+__all__ = ["KeyExchanges", "Registrations"]
 
 MAX_BODY = 64 * 1024
 
@@ -73,9 +74,9 @@ class KeyExchanges:
 class Registrations:
     """Phase 2."""
 
-    def __init__(self, register: RegisterDevice, trusted_proxy: str) -> None:
+    def __init__(self, register: RegisterDevice, forwarding: Forwarding) -> None:
         self._register = register
-        self._trusted_proxy = trusted_proxy
+        self._forwarding = forwarding
 
     @operation(
         "Register a device",
@@ -93,19 +94,9 @@ class Registrations:
             errors = [{"pointer": pointer, "detail": "is required"} for pointer in missing]
             raise Problem(422, "proof_required", "the proof is incomplete", errors=errors)
         request = decode(RegisterRequest, body, unknown="keep")
-        address = client_address(req, self._trusted_proxy)
-        answer = encode(await self._register(request, address))
+        answer = encode(await self._register(request, self._forwarding.address_of(req)))
         resp.media = {"vpn": None, **answer}
         resp.set_header("Cache-Control", "no-store")
-
-
-def client_address(req: Request, trusted_proxy: str) -> str:
-    """Return the peer's address, or the one that the trusted proxy says it speaks for."""
-    peer: str = req.remote_addr
-    forwarded = req.get_header("X-Forwarded-For")
-    if not trusted_proxy or peer != trusted_proxy or not forwarded:
-        return peer
-    return forwarded.rpartition(",")[2].strip()[:64]
 
 
 def _object(body: object) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iotistic_contract.ids import check_uuid
 from iotistic_kit.operation import operation
@@ -14,108 +14,51 @@ from iotistic_tenant_api.schemas import TargetView
 from iotistic_tenant_api.usecases.act_on_services import Action, ServiceAct
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from falcon.asgi import Request, Response
 
     from iotistic_tenant_api.usecases.act_on_services import ActOnService
 
+    Responder = Callable[..., Awaitable[None]]
+
 __all__ = ["ServiceActions"]
 
-_PROBLEMS = (402, 404, 409)
+
+def _responder(action: Action, summary: str, body: type[Restart]) -> Responder:
+    """Return what answers a POST of ``body`` with the target state after ``action``."""
+
+    @operation(
+        summary, access=OVERRIDE, request=body, response=TargetView, problems=(402, 404, 409)
+    )
+    async def respond(
+        actions: ServiceActions, req: Request, resp: Response, uuid: str, **service: str
+    ) -> None:
+        told = body.model_validate(await req.get_media(default_when_empty={}))
+        wish: dict[str, Any] = service | told.model_dump()
+        act = ServiceAct(uuid=check_uuid(uuid), action=action, by=name_of(req), **wish)
+        answer_target(resp, await actions.act(act))
+
+    return respond
 
 
 class ServiceActions:
-    """Start, stop, pause, restart and give-back; each answers the target state."""
+    """Hold a service until `expiresAt` or until it is given back, restart it, give it back.
+
+    A restart of a service that isn't to run is 409; giving back what isn't held changes nothing.
+    """
 
     def __init__(self, act: ActOnService) -> None:
-        self._act = act
+        self.act = act
 
-    @operation(
-        "Have a service run, whatever the spec says",
-        access=OVERRIDE,
-        request=ServiceHold,
-        response=TargetView,
-        problems=_PROBLEMS,
+    on_post_start = _responder(
+        Action.START, "Have a service run, whatever the spec says", ServiceHold
     )
-    async def on_post_start(
-        self, req: Request, resp: Response, uuid: str, app_id: str, service_id: str
-    ) -> None:
-        """Hold it running until `expiresAt`, or until it is given back."""
-        await self._hold(req, resp, Action.START, (uuid, app_id, service_id))
-
-    @operation(
-        "Have a service stopped, whatever the spec says",
-        access=OVERRIDE,
-        request=ServiceHold,
-        response=TargetView,
-        problems=_PROBLEMS,
+    on_post_stop = _responder(
+        Action.STOP, "Have a service stopped, whatever the spec says", ServiceHold
     )
-    async def on_post_stop(
-        self, req: Request, resp: Response, uuid: str, app_id: str, service_id: str
-    ) -> None:
-        """Hold it stopped until `expiresAt`, or until it is given back."""
-        await self._hold(req, resp, Action.STOP, (uuid, app_id, service_id))
-
-    @operation(
-        "Have a service paused, whatever the spec says",
-        access=OVERRIDE,
-        request=ServiceHold,
-        response=TargetView,
-        problems=_PROBLEMS,
+    on_post_pause = _responder(
+        Action.PAUSE, "Have a service paused, whatever the spec says", ServiceHold
     )
-    async def on_post_pause(
-        self, req: Request, resp: Response, uuid: str, app_id: str, service_id: str
-    ) -> None:
-        """Hold it paused until `expiresAt`, or until it is given back."""
-        await self._hold(req, resp, Action.PAUSE, (uuid, app_id, service_id))
-
-    @operation(
-        "Have a service's container made anew",
-        access=OVERRIDE,
-        request=Restart,
-        response=TargetView,
-        problems=_PROBLEMS,
-    )
-    async def on_post_restart(
-        self, req: Request, resp: Response, uuid: str, app_id: str, service_id: str
-    ) -> None:
-        """Restart a service that is to run; 409 for one that isn't."""
-        await self._once(req, resp, Action.RESTART, (uuid, app_id, service_id))
-
-    @operation(
-        "Give a service back to the spec",
-        access=OVERRIDE,
-        request=Restart,
-        response=TargetView,
-        problems=_PROBLEMS,
-    )
-    async def on_post_give_back(
-        self, req: Request, resp: Response, uuid: str, app_id: str, service_id: str
-    ) -> None:
-        """Drop what is held of it; also when nothing is."""
-        await self._once(req, resp, Action.GIVE_BACK, (uuid, app_id, service_id))
-
-    async def _hold(
-        self, req: Request, resp: Response, action: Action, place: tuple[str, str, str]
-    ) -> None:
-        body = ServiceHold.model_validate(await req.get_media(default_when_empty={}))
-        act = _act(req, action, place, body)
-        answer_target(resp, await self._act(act))
-
-    async def _once(
-        self, req: Request, resp: Response, action: Action, place: tuple[str, str, str]
-    ) -> None:
-        body = Restart.model_validate(await req.get_media(default_when_empty={}))
-        answer_target(resp, await self._act(_act(req, action, place, body)))
-
-
-def _act(req: Request, action: Action, place: tuple[str, str, str], body: Restart) -> ServiceAct:
-    uuid, app_id, service_id = place
-    return ServiceAct(
-        uuid=check_uuid(uuid),
-        app_id=app_id,
-        service_id=service_id,
-        action=action,
-        by=name_of(req),
-        reason=body.reason,
-        expires_at=body.expires_at if isinstance(body, ServiceHold) else None,
-    )
+    on_post_restart = _responder(Action.RESTART, "Have a service's container made anew", Restart)
+    on_post_give_back = _responder(Action.GIVE_BACK, "Give a service back to the spec", Restart)

@@ -8,7 +8,6 @@ from iotistic_kit.auth import PUBLIC
 from iotistic_kit.bodies import read_body
 from iotistic_kit.operation import operation
 from iotistic_tenant_api.domain.sessions import Client, SignedIn
-from iotistic_tenant_api.resources.provisioning import client_address
 from iotistic_tenant_api.schemas_people import LoginBody, RefreshBody, SignedInView, UserView
 from iotistic_tenant_api.usecases.sign_in import Credentials
 
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from falcon.asgi import Request, Response
 
     from iotistic_tenant_api.domain.people import User
+    from iotistic_tenant_api.resources.forwarding import Forwarding
     from iotistic_tenant_api.usecases.sessions import Sessions
     from iotistic_tenant_api.usecases.sign_in import SignIn
 
@@ -25,15 +25,15 @@ MAX_BODY = 16 * 1024
 
 
 class Clients:
-    """Tells where a request comes from; one proxy may be trusted to say so."""
+    """Tells where a request comes from."""
 
-    def __init__(self, trusted_proxy: str) -> None:
-        self._trusted_proxy = trusted_proxy
+    def __init__(self, forwarding: Forwarding) -> None:
+        self._forwarding = forwarding
 
     def of(self, req: Request) -> Client:
         """Return address and user agent, both short and printable."""
         agent = "".join(letter for letter in req.user_agent or "" if letter.isprintable())
-        return Client(address=client_address(req, self._trusted_proxy), user_agent=agent[:200])
+        return Client(address=self._forwarding.address_of(req), user_agent=agent[:200])
 
 
 class Logins:

@@ -64,9 +64,8 @@ class PostgresDrafts:
         row = await cursor.fetchone()
         return replace(draft, revision=row[0] if row else 0)
 
-    async def drop(self, uuid: str) -> bool:
-        """Forget the draft; False when there was none."""
-        cursor = await self._connection.execute(
+    async def drop(self, uuid: str) -> None:
+        """Forget the draft."""
+        await self._connection.execute(
             "DELETE FROM device_target_drafts WHERE device_uuid = %s", (uuid,)
         )
-        return cursor.rowcount == 1

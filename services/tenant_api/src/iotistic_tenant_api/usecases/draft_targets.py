@@ -94,13 +94,13 @@ class DraftDesk:
             )
             return DraftOnTarget(draft=await drafts.put(uuid, draft), target=target)
 
-    async def drop(self, uuid: str) -> None:
-        """Forget the draft; 404 `no_draft`."""
+    async def drop(self, uuid: str, revision: int) -> None:
+        """Forget the draft; 404 `no_draft`, 412 `draft_changed` when it isn't `revision`."""
         await self._licensing.require()
         async with self._database.transaction() as connection:
-            await _target(connection, uuid, lock=True)
-            if not await PostgresDrafts(connection).drop(uuid):
-                raise _no_draft(uuid)
+            found = await _draft(connection, await _target(connection, uuid, lock=True))
+            _check_draft(found.draft, revision)
+            await PostgresDrafts(connection).drop(uuid)
 
     async def deploy(self, uuid: str, base_revision: int, over: int | None, *, by: str) -> Target:
         """Put the draft in force and forget it.
@@ -180,7 +180,7 @@ def _check_draft(draft: Draft | None, over: int | None) -> None:
     raise Refused(
         412,
         "draft_changed",
-        f"the draft is another one by now ({who})",
+        f"the draft is another one by now ({who}); look at it again",
         draftRevision=revision,
     )
 

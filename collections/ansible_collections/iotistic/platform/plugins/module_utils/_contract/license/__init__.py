@@ -1,7 +1,7 @@
 # Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """Licenses: claims, the state that they are in, and the one decision about what they allow."""
 
-from .access import Access, check_feature_access
+from .access import READING_ONLY, Access, check_feature_access
 from .claims import (
     ALGORITHM,
     EXPIRING,
@@ -25,6 +25,7 @@ __all__ = [
     "ISSUER",
     "LEEWAY",
     "LONGEST",
+    "READING_ONLY",
     "RESTRICTED",
     "TYPE",
     "Access",

@@ -11,9 +11,9 @@ from ..problems import Code
 from .claims import License, LicenseState
 from .states import license_status
 
-__all__ = ["Access", "check_feature_access"]
+__all__ = ["READING_ONLY", "Access", "check_feature_access"]
 
-_CLOSED = frozenset(
+READING_ONLY = frozenset(
     {
         LicenseState.MISSING,
         LicenseState.REVOKED,
@@ -21,6 +21,7 @@ _CLOSED = frozenset(
         LicenseState.RESTRICTED,
     }
 )
+"""States under which people's writes are refused with 402; what only takes access away isn't."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,7 @@ class Access:
 
 
 _ALLOWED = {
-    state: Access(allowed=True, state=state) for state in LicenseState if state not in _CLOSED
+    state: Access(allowed=True, state=state) for state in LicenseState if state not in READING_ONLY
 }
 
 
@@ -74,7 +75,7 @@ def check_feature_access(  # noqa: PLR0913 -- all that the one decision depends 
     when the plan is. Polls and reports of devices never ask.
     """
     state = license_status(license_, now, revoked=revoked, highest_seen=highest_seen).state
-    if license_ is None or state in _CLOSED:
+    if license_ is None or state in READING_ONLY:
         return Access(
             allowed=False, status=402, code=Code.PAYMENT_REQUIRED, state=state, feature=feature
         )

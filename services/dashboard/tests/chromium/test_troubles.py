@@ -10,7 +10,7 @@ from playwright.async_api import async_playwright
 
 import iotistic_dashboard
 
-from .browser import ARGUMENTS, CHROMIUM
+from .window import ARGUMENTS, CHROMIUM
 
 if TYPE_CHECKING:
     from playwright.async_api import Route

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import secrets
 import signal
 import socket
 import ssl
@@ -27,6 +28,7 @@ from iotistic_tenant_api.testing import Billing, MemoryDevice, TenantFiles
 CUSTOMER = "cust_" + "d5" * 16
 ADDRESS = "127.77.8.2"
 OWNER, PASSWORD = "ada@example.com", "a password that ada chose"
+ATTACK = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 ALL = ("read", "devices", "target-states", "overrides", "provisioning-keys")
 
 
@@ -55,10 +57,12 @@ class RealSite:
         }
         for name, text in texts.items():
             (self.folder / name).write_text(text)
+        (self.folder / "proxy-secret").write_text(secrets.token_urlsafe(32))
         shared = {
             "PATH": os.environ["PATH"],  # noqa: TID251
             "HOST": ADDRESS,
             "CUSTOMER_ID": CUSTOMER,
+            "PROXY_SECRET_FILE": f"{self.folder}/proxy-secret",
             "TLS_CERT_FILE": f"{self.folder}/server.pem",
             "TLS_KEY_FILE": f"{self.folder}/server.key",
         }
@@ -211,7 +215,6 @@ class RealSite:
             "PORT": self.api.rpartition(":")[2],
             "PUBLIC_URL": self.api,
             "WORKERS": "2",
-            "TRUSTED_PROXY": ADDRESS,
             "DATABASE_URL": self.conninfo,
             "LICENSE_PUBLIC_KEY_FILE": f"{folder}/license-key",
             "SERVICE_PUBLIC_KEY_FILE": f"{folder}/service-key",

@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Any
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Error
 
+from .picture import look_at
+
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, Page, Response
+
+    from .real_site import RealSite
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
@@ -20,11 +24,24 @@ ARGUMENTS = [
     # HTTP/2 sessions end whenever a network of the machine comes or goes, as containers have it.
     "--disable-http2",
 ]  # fmt: skip
-SIZES = {"phone": (360, 740), "desktop": (1280, 860)}
+SIZES = {"phone": (360, 740), "desktop": (1280, 860), "wide": (1920, 1080)}
 THEMES = ("light", "dark")
-SCREENS = Path(__file__).parents[3] / "build" / "screens"
+CONTRAST = "color-contrast"
+SCREENS = Path(__file__).parents[4] / "build" / "screens"
 # A network of the machine came or went (containers do that): Chromium ends what it was loading.
 MOVED = "ERR_NETWORK_CHANGED"
+# What is seen beyond the window's right edge and can't be scrolled to within its own box.
+_OUTSIDE = """
+() => {
+  const kept = (one) => ["auto", "scroll", "hidden"].includes(getComputedStyle(one).overflowX);
+  const scrolls = (one) => one && one !== document.body
+    && (kept(one) || scrolls(one.parentElement));
+  return [...document.body.querySelectorAll("*")]
+    .filter((one) => one.checkVisibility() && !one.closest(".sr, .skip, svg"))
+    .filter((one) => one.getBoundingClientRect().right > innerWidth + 1 && !scrolls(one))
+    .map((one) => `${one.tagName.toLowerCase()}.${one.className}`).slice(0, 5);
+}
+"""
 
 
 @dataclass
@@ -34,6 +51,8 @@ class Window:
     context: BrowserContext
     page: Page
     url: str
+    size: str
+    theme: str
     complaints: list[str] = field(default_factory=list)
 
     async def go(self, path: str) -> Response:
@@ -62,22 +81,41 @@ class Window:
         async with self.page.expect_navigation(wait_until="load"):
             await self.page.get_by_role("button", name=name, **more).first.click()
 
-    async def overflow(self) -> int:
-        """Return how many pixels the page is wider than its window."""
-        return int(
+    async def overflow(self) -> list[str]:
+        """Return how far the page is wider than its window, and what sticks out of it."""
+        over = int(
             await self.page.evaluate(
                 "document.documentElement.scrollWidth - document.documentElement.clientWidth"
             )
         )
+        outside = [f"{one} sticks out" for one in await self.page.evaluate(_OUTSIDE)]
+        return [f"{over} px too wide", *outside] if over else outside
 
     async def grave(self) -> list[str]:
-        """Return what axe finds serious or critical."""
-        found = await Axe().run(self.page)
-        return [
+        """Return what axe finds serious or critical, and whether it looked at contrasts at all."""
+        found = (await Axe().run(self.page)).response
+        looked = {one["id"] for one in (*found["passes"], *found["violations"])}
+        unseen = [] if CONTRAST in looked else [f"axe has not run {CONTRAST}"]
+        return unseen + [
             f"{one['id']}: {[node['html'][:160] for node in one['nodes']][:3]}"
-            for one in found.response["violations"]
+            for one in found["violations"]
             if one["impact"] in {"serious", "critical"}
         ]
+
+    async def photograph(self, name: str) -> list[str]:
+        """Keep a picture of the whole page; return what is wrong with it."""
+        SCREENS.mkdir(parents=True, exist_ok=True)
+        path = SCREENS / f"{name}-{self.size}-{self.theme}.png"
+        return await self.judge(await self.page.screenshot(path=path, full_page=True))
+
+    async def judge(self, png: bytes) -> list[str]:
+        """Return what is wrong with a picture of this window's page."""
+        blank = await self.context.new_page()
+        try:
+            picture = await look_at(blank, png)
+        finally:
+            await blank.close()
+        return picture.wrong(SIZES[self.size][0], self.theme)
 
 
 async def window(
@@ -92,7 +130,7 @@ async def window(
         **more,
     )
     page = await context.new_page()
-    opened = Window(context, page, url)
+    opened = Window(context, page, url, size, theme)
 
     def complain(text: str) -> None:
         if MOVED not in text and text != "[object Event]":
@@ -101,6 +139,11 @@ async def window(
     page.on("console", lambda said: complain(said.text) if said.type in _BAD else None)
     page.on("pageerror", lambda error: complain(str(error)))
     return opened
+
+
+async def signed_in(browser: Browser, site: RealSite, ada: Any, **more: Any) -> Window:
+    """Open a window in the session of Ada, the owner."""
+    return await window(browser, site.url, storage_state=ada, **more)
 
 
 _BAD = {"error", "warning"}
