@@ -18,6 +18,7 @@ from iotistic_agent.adapters.store import Store
 from iotistic_agent.ambient import AGENT_VERSION, chance, utc_now
 from iotistic_agent.api.inside import Inside
 from iotistic_agent.api.routes import answers
+from iotistic_agent.chronicle import Chronicle
 from iotistic_agent.configuration import Configuration, configuration
 from iotistic_agent.enrolment import Enrolment, Told
 from iotistic_agent.faults import StoreFault
@@ -36,7 +37,11 @@ from iotistic_agent.sealed import reveal_with
 from iotistic_agent.session import Sessions
 from iotistic_agent.settings import Settings
 from iotistic_agent.signals import Bells, Board
+from iotistic_agent.spool import Spool
+from iotistic_agent.traffic import Traffic
+from iotistic_agent.uplink import Uplink
 from iotistic_agent.workshop import Pulls, Workshop
+from iotistic_contract.lanes import EventType
 from iotistic_contract.planning.container_body import Device
 from iotistic_pki.files import exclusive, write_atomic
 
@@ -99,6 +104,15 @@ class Agent:
         self._machine = Machine(settings.state_dir)
         self._bells = Bells()
         self._board.tell(self._bells.report.ring)
+        self._spool = Spool(store.outbox, self._bells.lanes, utc_now, lambda: uuid.uuid4().hex)
+        self._chronicle = Chronicle(self._spool, self._board, self._link)
+        self._uplink = Uplink(
+            store=store,
+            spool=self._spool,
+            traffic=Traffic(store.traffic, utc_now),
+            bell=self._bells.lanes,
+            configured=self._configured,
+        )
         self._sessions = Sessions(
             settings=settings,
             store=store,
@@ -109,6 +123,7 @@ class Agent:
             machine=self._machine,
             measured=self._measured,
             configured=self._configured,
+            uplink=self._uplink,
         )
 
     async def run(self) -> None:
@@ -129,6 +144,7 @@ class Agent:
             pulls=Pulls(engine, retries, self._bells.reconcile.ring),
         )
         log(Component.AGENT).info("started", extra={"uuid": self._uuid, "version": AGENT_VERSION})
+        self._spool.tell(EventType.AGENT_STARTED, version=AGENT_VERSION)
         try:
             async with asyncio.TaskGroup() as group:
                 run = partial(begin, group, chance)
@@ -144,6 +160,7 @@ class Agent:
                 )
                 run("watch", lambda: watch(engine, self._bells.reconcile, chance))
                 run("measure", self._measure)
+                run("account", self._uplink.account)
                 run("serve", lambda: self._serve(workshop, engine))
                 run("online", self._online)
         finally:
@@ -163,7 +180,7 @@ class Agent:
             known=self._known,
             enrolment=self._enrolment,
             register=self._register,
-            keep=self._store.identity.register,
+            keep=self._keep,
             session=self._sessions.run,
             random=chance,
             now=time.monotonic,
@@ -179,6 +196,10 @@ class Agent:
             agent_version=AGENT_VERSION,
         )
         return register(told.string, identity, self._keys, self._settings)
+
+    def _keep(self, registration: Registration) -> None:
+        self._store.identity.register(registration)
+        self._spool.tell(EventType.REGISTERED, registration=registration.registration)
 
     async def _serve(self, workshop: Workshop, engine: DockerEngine) -> None:
         inside = Inside(

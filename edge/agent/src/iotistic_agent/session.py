@@ -24,6 +24,8 @@ from iotistic_agent.registration import Registration
 from iotistic_agent.reporting import sections_of
 from iotistic_agent.settings import Settings
 from iotistic_agent.signals import Bell, Bells, Board
+from iotistic_agent.traffic import Purpose
+from iotistic_agent.uplink import Uplink
 
 __all__ = ["Sessions"]
 
@@ -43,6 +45,7 @@ class Sessions:
         machine: Machine,
         measured: Measured,
         configured: Callable[[], Configuration],
+        uplink: Uplink,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -53,14 +56,22 @@ class Sessions:
         self._machine = machine
         self._measured = measured
         self._configured = configured
+        self._uplink = uplink
 
     async def run(self, registration: Registration) -> None:
         """Hold a session until the device's key isn't taken any more (Unauthorized)."""
         context = verified_by(registration.ca_cert, self._settings.ca_file)
         headers = {"X-Device-API-Key": registration.api_key}
-        pace = Pace()
-        polling = Cloud(registration.endpoint, context, headers, pace)
-        reporting = Cloud(registration.endpoint, context, headers, pace)
+        cloud = partial(
+            Cloud,
+            registration.endpoint,
+            context,
+            headers,
+            Pace(),
+            proxies=self._settings.proxies,
+            count=self._uplink.traffic.count,
+        )
+        polling, reporting = cloud(purpose=Purpose.STATE), cloud(purpose=Purpose.REPORT)
         loop = asyncio.get_running_loop()
         brokers: list[Broker] = []
 
@@ -83,6 +94,7 @@ class Sessions:
                 run = partial(begin, group, chance)
                 run("poll", lambda: self._polling(polling, registration))
                 run("report", lambda: self._reporting(reporting, registration, copy))
+                run("lanes", lambda: self._uplink.send(reporting, registration.uuid))
                 run("broker", lambda: hold_broker(broker))
         finally:
             polling.close()

@@ -10,6 +10,7 @@ from iotistic_contract.ids import check_uuid
 from iotistic_contract.provisioning import ProvisioningString
 
 from .faults import SettingsRefused
+from .proxies import NO_PROXIES, Proxies, proxies_of
 
 __all__ = ["Settings", "from_environment"]
 
@@ -39,6 +40,7 @@ class Settings:
     local_api_socket: Path | None = None
     local_api_port: int | None = None
     log_level: str = "info"
+    proxies: Proxies = NO_PROXIES
 
     @property
     def api_socket(self) -> Path:
@@ -70,6 +72,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         local_api_socket=Path(words["LOCAL_API_SOCKET"]) if "LOCAL_API_SOCKET" in words else None,
         local_api_port=_port(words),
         log_level=_level(words.get("LOG_LEVEL", "info")),
+        proxies=_proxies(words),
     )
 
 
@@ -134,6 +137,13 @@ def _port(words: Mapping[str, str]) -> int | None:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
         raise SettingsRefused(f"LOCAL_API_PORT: a port from 1 to 65535, not {text!r}")
     return int(text)
+
+
+def _proxies(words: Mapping[str, str]) -> Proxies:
+    try:
+        return proxies_of(words)
+    except ValueError as exc:
+        raise SettingsRefused(f"HTTPS_PROXY: {exc}") from None
 
 
 def _level(text: str) -> str:

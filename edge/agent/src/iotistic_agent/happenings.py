@@ -1,0 +1,89 @@
+"""What happened between two looks at the device, as events; pure."""
+
+from collections.abc import Iterator, Mapping
+
+from iotistic_agent.reporting import status_of
+from iotistic_agent.signals import Situation
+from iotistic_contract.lanes import EventType
+from iotistic_contract.planning.containers import EngineState, WantedContainer, own_container
+from iotistic_contract.report import ReportStatus
+
+__all__ = ["Happening", "happenings"]
+
+Happening = tuple[EventType, Mapping[str, object]]
+_KEYS = {"service": "serviceId"}
+_ENDED = (EngineState.EXITED, EngineState.DEAD, EngineState.RESTARTING)
+
+
+def happenings(before: Situation, now: Situation) -> Iterator[Happening]:
+    """Yield what is other now than it was, each with its facts."""
+    yield from _of_targets(before, now)
+    yield from _of_engine(before, now)
+    if before.engine_fault is None and now.engine_fault is None:
+        yield from _crashes(before, now)
+    yield from _failures(before, now)
+    yield from _of_status(before, now)
+
+
+def _of_targets(before: Situation, now: Situation) -> Iterator[Happening]:
+    if now.stored is not None and (before.stored is None or before.stored.etag != now.stored.etag):
+        yield EventType.TARGET_STATE_CHANGED, {"version": now.stored.version}
+    if now.failed is not None and (before.failed is None or before.failed.etag != now.failed.etag):
+        facts = {"version": now.failed.version, "message": _short(now.failed.failure)}
+        yield EventType.TARGET_REFUSED, facts
+    if now.applied_version is not None and now.applied_version != before.applied_version:
+        yield EventType.STATE_APPLIED, {"version": now.applied_version}
+
+
+def _of_engine(before: Situation, now: Situation) -> Iterator[Happening]:
+    if now.engine_fault is not None and before.engine_fault is None:
+        yield EventType.ENGINE_AWAY, {"message": _short(now.engine_fault)}
+    elif now.engine_fault is None and before.engine_fault is not None:
+        yield EventType.ENGINE_BACK, {}
+
+
+def _crashes(before: Situation, now: Situation) -> Iterator[Happening]:
+    """Yield containers that ran, should run, and have ended with another code than 0."""
+    for wanted in now.target.containers if now.target else ():
+        was, found = own_container(before.world, wanted), own_container(now.world, wanted)
+        if was is None or found is None or was.id != found.id or wanted.state != "running":
+            continue
+        if was.state is EngineState.RUNNING and found.state in _ENDED and found.exit_code:
+            facts = {"exitCode": found.exit_code, "message": _short(found.error)}
+            yield EventType.CONTAINER_CRASHED, {**_names(wanted), **_known(facts)}
+
+
+def _failures(before: Situation, now: Situation) -> Iterator[Happening]:
+    """Yield what failed for the first time; later tries of the same are in the report."""
+    for (kind, name), retry in sorted(now.retries.items()):
+        if (kind, name) in before.retries:
+            continue
+        facts = {"type": retry.type, "message": _short(retry.message)}
+        if kind == "image":
+            yield EventType.PULL_FAILED, {"image": name, **facts}
+        else:
+            yield (
+                EventType.SERVICE_FAILED,
+                {f"{kind}Id" if kind == "service" else kind: name, **facts},
+            )
+
+
+def _of_status(before: Situation, now: Situation) -> Iterator[Happening]:
+    was, becomes = status_of(before), status_of(now)
+    version = None if now.stored is None else now.stored.version
+    if becomes == ReportStatus.APPLIED and was not in {None, becomes}:
+        yield EventType.RECONCILIATION_COMPLETE, {"version": version}
+    if becomes == ReportStatus.ROLLED_BACK and was != becomes:
+        yield EventType.CANDIDATE_ROLLED_BACK, {"version": version}
+
+
+def _names(wanted: WantedContainer) -> dict[str, object]:
+    return {"appId": wanted.app_id, "serviceId": wanted.service_id}
+
+
+def _known(facts: Mapping[str, object]) -> dict[str, object]:
+    return {name: fact for name, fact in facts.items() if fact}
+
+
+def _short(text: str | None) -> str:
+    return (text or "")[:500]
