@@ -13,6 +13,7 @@ __all__ = ["DEFAULT_POLL_MS", "Configuration", "Configured", "configuration"]
 DEFAULT_POLL_MS = 30_000
 DEFAULT_RECONCILE_MS = 30_000
 LAN_MS, METERED_MS = 900_000, 21_600_000
+REPORT_METRICS_MS = 86_400_000
 BUDGETS_MB = {"lte": 500, "metered": 10}
 METRICS_MS = {None: 60_000, "lan": 60_000, "lte": 300_000, "metered": 3_600_000}
 
@@ -21,6 +22,7 @@ METRICS_MS = {None: 60_000, "lan": 60_000, "lte": 300_000, "metered": 3_600_000}
 class Configuration:
     """Intervals in milliseconds; ``linked_poll_ms`` is the least while the broker tells news.
 
+    ``report_metrics_ms`` is the least between two samples in reports, others go by their lane.
     ``link_budget_mb``: megabytes a month, None without a bound.
     """
 
@@ -29,6 +31,7 @@ class Configuration:
     report_ms: int
     metrics_ms: int
     reconcile_ms: int
+    report_metrics_ms: int
     log_level: str
     log_upload: bool
     link_profile: str
@@ -54,6 +57,7 @@ def configuration(stored: StoredTarget | None, settings: Settings) -> Configurat
         or settings.metrics_interval_ms
         or METRICS_MS[profile],
         reconcile_ms=(told and told.reconcile_interval_ms) or DEFAULT_RECONCILE_MS,
+        report_metrics_ms=REPORT_METRICS_MS if profile == "metered" else 0,
         log_level=level or settings.log_level,
         log_upload=profile in {None, "lan"} if upload is None else upload,
         link_profile=str(profile or "lan"),

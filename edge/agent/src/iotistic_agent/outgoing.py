@@ -21,7 +21,7 @@ class Bound:
     size: int = 8 * 2**20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class OutgoingLine:
     """A line without its place in the lane; ``at`` as on the wire, ``level`` of logs alone."""
 

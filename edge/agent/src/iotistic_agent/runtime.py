@@ -5,12 +5,13 @@ import signal
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 from iotistic_agent.adapters.engine import DockerEngine
+from iotistic_agent.adapters.engine_logs import LogLine, read_logs
 from iotistic_agent.adapters.host import host_paths, mac_address, os_version
 from iotistic_agent.adapters.keys import DeviceKeys, device_keys, local_token
 from iotistic_agent.adapters.machine import Machine
@@ -25,6 +26,7 @@ from iotistic_agent.faults import StoreFault
 from iotistic_agent.link import Link
 from iotistic_agent.logs import Component, RecentLines, log, set_level
 from iotistic_agent.loops.guard import begin
+from iotistic_agent.loops.logs import WAITING_LINES, Followers, Queue, collect, follow
 from iotistic_agent.loops.measure import Measured, measure
 from iotistic_agent.loops.online import online
 from iotistic_agent.loops.reconcile import reconcile
@@ -104,6 +106,7 @@ class Agent:
         self._machine = Machine(settings.state_dir)
         self._bells = Bells()
         self._board.tell(self._bells.report.ring)
+        self._board.tell(self._bells.logs.ring)
         self._spool = Spool(store.outbox, self._bells.lanes, utc_now, lambda: uuid.uuid4().hex)
         self._chronicle = Chronicle(self._spool, self._board, self._link)
         self._uplink = Uplink(
@@ -161,6 +164,7 @@ class Agent:
                 run("watch", lambda: watch(engine, self._bells.reconcile, chance))
                 run("measure", self._measure)
                 run("account", self._uplink.account)
+                self._log_loops(run)
                 run("serve", lambda: self._serve(workshop, engine))
                 run("online", self._online)
         finally:
@@ -170,8 +174,11 @@ class Agent:
         await measure(
             read=self._machine.read,
             latency=lambda: self._link.latency_ms,
+            more=self._uplink.numbers,
             measured=self._measured,
+            untold=self._spool.measured,
             interval=lambda: self._configured().metrics_ms / 1000,
+            now=utc_now,
             report=self._bells.report,
         )
 
@@ -196,6 +203,23 @@ class Agent:
             agent_version=AGENT_VERSION,
         )
         return register(told.string, identity, self._keys, self._settings)
+
+    def _log_loops(self, run: Callable[[str, Callable[[], Awaitable[None]]], None]) -> None:
+        queue: Queue = asyncio.Queue(WAITING_LINES)
+
+        def read(
+            container: str, since: str | None, lines: int | None
+        ) -> AsyncGenerator[LogLine, None]:
+            socket = self._settings.engine_socket
+            return read_logs(socket, container, lines=lines, follow=True, since=since)
+
+        followers = Followers(queue, read, self._store.outbox)
+
+        def enabled() -> bool:
+            return self._configured().log_upload
+
+        run("follow", lambda: follow(followers, self._board, self._bells.logs, enabled))
+        run("collect", lambda: collect(queue, self._recent, self._spool, enabled))
 
     def _keep(self, registration: Registration) -> None:
         self._store.identity.register(registration)

@@ -1,6 +1,7 @@
 """One session with the cloud, as one registration: it polls, reports and listens."""
 
 import asyncio
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -86,6 +87,7 @@ class Sessions:
             return brokers[0]
 
         def copy(body: Mapping[str, object]) -> None:
+            self._measured.told(body.get("metrics"))
             for each in brokers:
                 each.publish_state(body)
 
@@ -135,11 +137,12 @@ class Sessions:
             situation = self._board.situation
             if situation is None:
                 return None
+            every = self._configured().report_metrics_ms / 1000
             told = {
                 **constant,
                 "pollIntervalMs": self.poll_interval(),
                 "rebootRequired": self._machine.reboot_required(),
-                "metrics": self._measured.metrics or None,
+                "metrics": self._measured.section(time.monotonic(), every) or None,
             }
             return sections_of(situation, told)
 

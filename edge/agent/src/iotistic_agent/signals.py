@@ -41,6 +41,7 @@ class Bells:
     poll: Bell = field(default_factory=Bell)
     report: Bell = field(default_factory=Bell)
     lanes: Bell = field(default_factory=Bell)
+    logs: Bell = field(default_factory=Bell)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
