@@ -211,7 +211,6 @@ async def until(holds) -> None:
 
 
 async def test_an_event_is_sent_at_once(tenant, running, spool):
-    await until(lambda: spool._bell._event is not None)
     spool.tell(EventType.STATE_APPLIED, version=3)
     await until(lambda: tenant.lines.get("events"))
     assert tenant.lines["events"] == [
@@ -229,6 +228,13 @@ async def test_a_cloud_that_is_away_gets_it_all_later(tenant, running, store, sp
     await until(lambda: not store.outbox.waiting())
     assert naps == [1, 2, 4, 8]
     assert (messages(tenant), len(tenant.lines["events"])) == (["one"], 1)
+
+
+async def test_lines_that_come_while_nothing_waits_are_sent(tenant, running, spool):
+    spool.tell(EventType.AGENT_STARTED)
+    await until(lambda: tenant.lines.get("events"))
+    spool.put(Lane.LOGS, log_lines("one"))
+    await until(lambda: messages(tenant) == ["one"])
 
 
 async def test_a_held_lane_waits(tenant, running, store, spool):

@@ -20,7 +20,7 @@ Copy = Callable[[Lane, Mapping[str, object]], None]
 
 
 class Spool:
-    """Stores lines, counts what the disk doesn't take, and rings for what is urgent.
+    """Stores lines, counts what the disk doesn't take, and rings for who sends them.
 
     ``copy`` is given events and metrics as they are stored.
     """
@@ -45,7 +45,6 @@ class Spool:
         """Store an event of now; it is sent at once."""
         body = {"type": str(type_), **({"data": data} if data else {})}
         self._add(Lane.EVENTS, body)
-        self._bell.ring()
 
     def measured(self, at: datetime, metrics: Mapping[str, object]) -> None:
         """Store metrics that no report carried."""
@@ -69,6 +68,7 @@ class Spool:
             self._is_writable = False
             return False
         self._is_writable = True
+        self._bell.ring()
         if dropped:
             self._tell_of_dropping(dropped)
         return True

@@ -26,7 +26,7 @@ async def send_lanes(  # noqa: PLR0913 -- what it uses
     now: Callable[[], float],
     random: Callable[[], float],
 ) -> None:
-    """Send each lane at its turn, and at once when ``bell`` rings and something is urgent.
+    """Send each lane at its turn; ``bell`` rings when there are new lines.
 
     What can't be sent stays, with back-off. Unauthorized ends it.
     """
