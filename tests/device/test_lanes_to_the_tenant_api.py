@@ -86,7 +86,8 @@ def test_a_link_that_breaks_loses_no_line_and_doubles_none(
     watched.start(proxy)
     watched.run(busybox)
     until(lambda: len(watched.numbers()) > 20, log)
-    assert proxy.asked, "all of it goes through the proxy"
+    ports = {watched.tenant.port, watched.tenant.broker.port}
+    assert set(proxy.asked) == {f"{ADDRESS}:{port}" for port in ports}, "the broker's, too"
 
     began = now()
     proxy.cut()

@@ -176,6 +176,7 @@ class Agent:
             latency=lambda: self._link.latency_ms,
             more=self._uplink.numbers,
             measured=self._measured,
+            sampled=self._spool.sampled,
             untold=self._spool.measured,
             interval=lambda: self._configured().metrics_ms / 1000,
             now=utc_now,
@@ -240,6 +241,7 @@ class Agent:
             recent=self._recent,
             configured=self._configured,
             poll_interval_ms=self._sessions.poll_interval,
+            uplink=self._uplink,
             facts=lambda: {"macAddress": mac_address(), "osVersion": os_version()},
         )
         port = self._settings.local_api_port

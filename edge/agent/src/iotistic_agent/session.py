@@ -16,7 +16,7 @@ from iotistic_agent.adapters.store import Store
 from iotistic_agent.ambient import AGENT_VERSION, chance, utc_now
 from iotistic_agent.configuration import Configuration
 from iotistic_agent.link import Link
-from iotistic_agent.loops.broker import hold_broker, on_loop
+from iotistic_agent.loops.broker import count_bytes, hold_broker, on_loop
 from iotistic_agent.loops.guard import begin
 from iotistic_agent.loops.measure import Measured
 from iotistic_agent.loops.poll import poll, poll_interval
@@ -27,6 +27,7 @@ from iotistic_agent.settings import Settings
 from iotistic_agent.signals import Bell, Bells, Board
 from iotistic_agent.traffic import Purpose
 from iotistic_agent.uplink import Uplink
+from iotistic_contract.lanes import Lane
 
 __all__ = ["Sessions"]
 
@@ -83,14 +84,26 @@ class Sessions:
                 update=lambda: _ring(loop, self._bells.poll),
                 too_modern=too_modern,
             )
-            brokers[:] = [Broker(registration, self._keys.tls_file, hears, modern=modern)]
-            return brokers[0]
+            made = Broker(
+                registration,
+                self._keys.tls_file,
+                hears,
+                modern=modern,
+                proxies=self._settings.proxies,
+            )
+            brokers[:] = [made]
+            return made
 
         def copy(body: Mapping[str, object]) -> None:
             self._measured.told(body.get("metrics"))
             for each in brokers:
                 each.publish_state(body)
 
+        def copy_line(lane: Lane, line: Mapping[str, object]) -> None:
+            for each in brokers:
+                each.publish_copy(lane, line)
+
+        self._uplink.copy_to(copy_line)
         try:
             async with asyncio.TaskGroup() as group:
                 run = partial(begin, group, chance)
@@ -98,7 +111,9 @@ class Sessions:
                 run("report", lambda: self._reporting(reporting, registration, copy))
                 run("lanes", lambda: self._uplink.send(reporting, registration.uuid))
                 run("broker", lambda: hold_broker(broker))
+                run("bytes", lambda: count_bytes(brokers, self._uplink.traffic.count))
         finally:
+            self._uplink.copy_to(None)
             polling.close()
             reporting.close()
 

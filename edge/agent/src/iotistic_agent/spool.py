@@ -11,10 +11,8 @@ from iotistic_agent.signals import Bell
 from iotistic_contract.codec import format_time
 from iotistic_contract.lanes import EventType, Lane
 
-__all__ = ["Spool", "Tell"]
+__all__ = ["Copy", "Spool"]
 
-Tell = Callable[..., None]
-"""``tell(type, **data)``: something happened now."""
 _TOLD_AGAIN_AFTER = timedelta(hours=1)
 Copy = Callable[[Lane, Mapping[str, object]], None]
 
@@ -22,7 +20,7 @@ Copy = Callable[[Lane, Mapping[str, object]], None]
 class Spool:
     """Stores lines, counts what the disk doesn't take, and rings for who sends them.
 
-    ``copy`` is given events and metrics as they are stored.
+    ``copy`` is given events and metrics as they come about, whatever way they go.
     """
 
     def __init__(
@@ -45,6 +43,10 @@ class Spool:
         """Store an event of now; it is sent at once."""
         body = {"type": str(type_), **({"data": data} if data else {})}
         self._add(Lane.EVENTS, body)
+
+    def sampled(self, at: datetime, metrics: Mapping[str, object]) -> None:
+        """Give a fresh sample to subscribers; a report or ``measured`` takes it to the cloud."""
+        self.copy(Lane.METRICS, {"at": format_time(at), "metrics": dict(metrics)})
 
     def measured(self, at: datetime, metrics: Mapping[str, object]) -> None:
         """Store metrics that no report carried."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 
 from iotistic_agent.adapters.cloud import Cloud
 from iotistic_agent.adapters.store import Store
@@ -11,7 +12,7 @@ from iotistic_agent.courier import Courier
 from iotistic_agent.delivery import CADENCES, Cadence
 from iotistic_agent.loops.lanes import send_lanes
 from iotistic_agent.signals import Bell
-from iotistic_agent.spool import Spool
+from iotistic_agent.spool import Copy, Spool
 from iotistic_agent.traffic import Traffic, throttled
 from iotistic_contract.lanes import EventType, Lane
 
@@ -41,6 +42,15 @@ class Uplink:
     def cadence(self) -> Cadence:
         """Return how long lines of each lane may wait for each other."""
         return CADENCES[self._configured().link_profile]
+
+    def copy_to(self, copy: Copy | None) -> None:
+        """Give copies of events and metrics to ``copy`` from now on; metered links get none."""
+
+        def unmetered(lane: Lane, line: Mapping[str, object]) -> None:
+            if copy is not None and self._configured().link_profile != "metered":
+                copy(lane, line)
+
+        self._spool.copy = unmetered
 
     async def send(self, cloud: Cloud, uuid: str) -> None:
         """Send what waits until cancelled; Unauthorized when the key isn't taken."""

@@ -10,6 +10,7 @@ from iotistic_agent.signals import Bell
 __all__ = ["FIRST_SPAN", "Measured", "measure"]
 
 FIRST_SPAN = 1.0
+Sample = Callable[[datetime, Mapping[str, object]], None]
 
 
 class Measured:
@@ -52,7 +53,8 @@ async def measure(  # noqa: PLR0913 -- what it uses
     latency: Callable[[], float | None],
     more: Callable[[], Mapping[str, object]],
     measured: Measured,
-    untold: Callable[[datetime, Mapping[str, object]], None],
+    sampled: Sample,
+    untold: Sample,
     interval: Callable[[], float],
     now: Callable[[], datetime],
     report: Bell,
@@ -60,14 +62,16 @@ async def measure(  # noqa: PLR0913 -- what it uses
     """Keep ``measured`` new every ``interval()`` seconds, and ring ``report`` each time.
 
     ``latency`` gives the milliseconds of the last poll's round trip, None when it failed; ``more``
-    are further numbers; ``untold`` is given each sample that no report carried meanwhile.
+    are further numbers. ``sampled`` is given each sample, ``untold`` those that no report carried.
     """
     before = await asyncio.to_thread(read)
     await asyncio.sleep(FIRST_SPAN)
     while True:
         reading = await asyncio.to_thread(read)
         metrics = {**metrics_of(before, reading, latency()), **more()}
-        missed = measured.take(now(), metrics)
+        at = now()
+        missed = measured.take(at, metrics)
+        sampled(at, metrics)
         if missed is not None:
             untold(*missed)
         before = reading
