@@ -12,9 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.agent.tests.test_store import full_disk, path
 from iotistic_agent.adapters.store import Store
 from iotistic_agent.outgoing import Bound, OutgoingLine, cut_to, rank_of, text_of
 from iotistic_contract.lanes import LINE_TYPES, MAX_LINE, Lane, read_lines
+
+__all__ = ["full_disk", "path"]
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 AT = "2026-01-02T00:00:00.000Z"
@@ -174,6 +177,16 @@ def test_after_a_full_disk_sums_and_sequence_are_true(store):
     store._database._connection.set_authorizer(None)
     put(store, Lane.EVENTS)
     assert store.outbox.waiting() == {Lane.EVENTS: 2}
+    assert [each["sequence"] for each in stored(store, Lane.EVENTS)] == [1, 2]
+
+
+def test_on_a_disk_that_is_full_nothing_is_half_stored(store, path, full_disk):
+    put(store, Lane.EVENTS)
+    with full_disk(), pytest.raises(sqlite3.OperationalError, match=r"disk|full"):
+        put(store, Lane.EVENTS, *[None] * 9, data={"text": "x" * 60_000})
+    assert store.outbox.waiting() == {Lane.EVENTS: 1}
+    assert len(stored(store, Lane.EVENTS)) == 1
+    put(store, Lane.EVENTS)
     assert [each["sequence"] for each in stored(store, Lane.EVENTS)] == [1, 2]
 
 

@@ -14,6 +14,7 @@ from iotistic_contract.lanes import MAX_LINE, MAX_LINES, Lane
 from iotistic_contract.plans import PLANS
 from iotistic_tenant_api.scheduling.runtime import housekeeping
 from iotistic_tenant_api.storage.lanes import PostgresLogs, PostgresReadings
+from iotistic_tenant_api.storage.reports import STREAMS_KEPT
 from iotistic_tenant_api.testing import MemoryDevice
 
 if TYPE_CHECKING:
@@ -143,6 +144,15 @@ async def test_bad_batches_store_nothing(
         assert answer.json["errors"][0]["pointer"] == pointer
     assert await count(api, Lane.EVENTS) == 0
     assert await api.rows("SELECT 1 FROM device_marks") == []
+
+
+async def test_a_batch_of_too_many_streams_is_refused(api: Any) -> None:
+    device = await api.registered()
+    batch = [line(api, Lane.EVENTS, 1, stream=f"s{n}") for n in range(STREAMS_KEPT + 1)]
+    answer = await post(api, device, Lane.EVENTS, batch)
+    assert answer.status_code == 422
+    assert answer.json["errors"][0]["pointer"] == f"/{STREAMS_KEPT}/stream"
+    assert await count(api, Lane.EVENTS) == 0
 
 
 async def test_a_key_of_a_registration_that_ended_is_refused(api: Any) -> None:

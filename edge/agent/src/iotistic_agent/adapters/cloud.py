@@ -60,6 +60,17 @@ def verified_by(ca_pem: str | None, ca_file: Path | None = None) -> ssl.SSLConte
     return context
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One request, and what its bytes are counted for."""
+
+    method: str
+    target: str
+    content: bytes | None
+    headers: Mapping[str, str]
+    purpose: str
+
+
 class Pace:
     """Until when an origin asked not to be called; shared by all connections to it."""
 
@@ -109,7 +120,6 @@ class Cloud:
         self._count = count
         self._purpose = purpose
         self._meter = Meter()
-        self._now_for = purpose
         self.round_trip_ms: float | None = None
 
     def call(
@@ -127,7 +137,7 @@ class Cloud:
         sent = {**self._headers, **(headers or {})}
         if content is not None:
             sent.setdefault("Content-Type", "application/json")
-        return self._answered(method, target, content, sent, self._purpose)
+        return self._answered(_Call(method, target, content, sent, self._purpose))
 
     def send(self, target: str, content: bytes, content_type: str, purpose: str) -> Answer:
         """POST ``content``, packed with gzip when that makes it smaller; else as ``call``."""
@@ -135,7 +145,7 @@ class Cloud:
         packed = gzip.compress(content, 6) if len(content) >= _LEAST_TO_PACK else content
         if len(packed) < len(content):
             content, sent["Content-Encoding"] = packed, "gzip"
-        return self._answered("POST", target, content, sent, purpose)
+        return self._answered(_Call("POST", target, content, sent, purpose))
 
     def close(self) -> None:
         """Close the connection, also under a call; the next call opens another one."""
@@ -145,30 +155,20 @@ class Cloud:
                 connection.sock.shutdown(socket.SHUT_RDWR)
             connection.close()
 
-    def _answered(
-        self,
-        method: str,
-        target: str,
-        content: bytes | None,
-        headers: Mapping[str, str],
-        purpose: str,
-    ) -> Answer:
+    def _answered(self, call: _Call) -> Answer:
         with self._lock:
             wait = self._pace.wait()
             if wait > 0:
                 raise CloudUnavailable("the cloud asked to wait", wait)
-            self._now_for = purpose
-            answer = self._sent(method, target, content, headers)
+            answer = self._sent(call)
             self._pace.obey(answer)
         return _judged(answer)
 
-    def _sent(
-        self, method: str, target: str, content: bytes | None, headers: Mapping[str, str]
-    ) -> Answer:
+    def _sent(self, call: _Call) -> Answer:
         """Send once; a second time only over a kept connection that the server had closed."""
         kept = self._connection is not None
         try:
-            return self._once(method, target, content, headers)
+            return self._once(call)
         except ConnectionError as exc:
             self.close()
             if not kept:
@@ -177,14 +177,12 @@ class Cloud:
             self.close()
             raise CloudUnavailable(f"{self._origin.netloc}: {words(exc)}") from None
         try:
-            return self._once(method, target, content, headers)
+            return self._once(call)
         except (OSError, HTTPException) as exc:
             self.close()
             raise CloudUnavailable(f"{self._origin.netloc}: {words(exc)}") from None
 
-    def _once(
-        self, method: str, target: str, content: bytes | None, headers: Mapping[str, str]
-    ) -> Answer:
+    def _once(self, call: _Call) -> Answer:
         self.round_trip_ms = None
         connection = self._connection
         if connection is None:
@@ -196,20 +194,17 @@ class Cloud:
                 connection.connect()
             sock = connection.sock
             began = time.monotonic()
-            connection.request(method, target, content, dict(headers))
+            connection.request(call.method, call.target, call.content, dict(call.headers))
             response = connection.getresponse()
             self.round_trip_ms = (time.monotonic() - began) * 1000
             body = _read(response)
         finally:
-            self._counted(sock or connection.sock)
+            if self._count is not None:
+                self._count(call.purpose, *self._meter.moved(sock or connection.sock))
         if response.will_close:
             self.close()
         named = {name.lower(): text for name, text in response.getheaders()}
         return Answer(response.status, named, body)
-
-    def _counted(self, sock: socket.socket | None) -> None:
-        if self._count is not None:
-            self._count(self._now_for, *self._meter.moved(sock))
 
     def _opened(self) -> HTTPConnection:
         host, port = self._origin.hostname or "", self._origin.port

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iotistic_contract.lanes import Lane
+from iotistic_tenant_api.domain.errors import Refused
 from iotistic_tenant_api.domain.fleet import numbers_of
 from iotistic_tenant_api.domain.lanes import CLOCKS_DIFFER, event_of, sift
 from iotistic_tenant_api.storage.events import PostgresEvents
 from iotistic_tenant_api.storage.lanes import PostgresLogs, PostgresReadings
 from iotistic_tenant_api.storage.metrics import KEPT, PostgresMetrics
-from iotistic_tenant_api.storage.reports import PostgresReports
+from iotistic_tenant_api.storage.reports import STREAMS_KEPT, PostgresReports
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -36,14 +37,16 @@ class TakeLines:
     async def __call__(self, key: DeviceKey, lane: Lane, lines: Sequence[Any]) -> int:
         """Return how many lines were new.
 
-        401 when the registration ended while the lines came.
+        401 when the registration ended while the lines came, 422 when they are of more streams
+        than marks are kept of.
         """
         if not lines:
             return 0
+        streams = _streams(lines)
         async with self._database.transaction() as connection:
             reports = PostgresReports(connection)
             marks: dict[str, tuple[int, int] | None] = {}
-            for stream in dict.fromkeys(line.stream for line in lines):
+            for stream in streams:
                 mark = await reports.mark(key.device_uuid, key.registration, lane, stream)
                 marks[stream] = None if mark is None else (mark.epoch, mark.sequence)
             sifted = sift(lane, lines, marks)
@@ -51,6 +54,16 @@ class TakeLines:
             fresh = [lines[position] for position in sifted.fresh]
             await _store(connection, key.device_uuid, lane, fresh, self._clock.now())
             return len(fresh)
+
+
+def _streams(lines: Sequence[Any]) -> set[str]:
+    found: set[str] = set()
+    for position, line in enumerate(lines):
+        found.add(line.stream)
+        if len(found) > STREAMS_KEPT:
+            detail = f"a batch has at most {STREAMS_KEPT} streams"
+            raise Refused(422, "invalid", detail, pointer=f"/{position}/stream")
+    return found
 
 
 async def _mark(
