@@ -84,10 +84,6 @@ def test_status_update_and_will(device, tenant, cloud, busybox):
     cloud.wait_for(lambda: cloud.seen.get(status) == [{"online": True}])
     tenant.wait_for(lambda: applied(tenant, 1))
     cloud.wait_for(lambda: f"iot/device/{device.uuid}/state" in cloud.seen)
-    copies = (f"iot/device/{device.uuid}/events", f"iot/device/{device.uuid}/metrics")
-    cloud.wait_for(lambda: all(topic in cloud.seen for topic in copies))
-    assert {event["type"] for event in cloud.seen[copies[0]]} <= set(EventType)
-    assert cloud.seen[copies[1]][0]["metrics"]["memory_total"] > 0
     time.sleep(0.5)
     tenant.set_apps(app(busybox, one={"state": "paused"}), 2)
     began = time.monotonic()
@@ -95,6 +91,10 @@ def test_status_update_and_will(device, tenant, cloud, busybox):
     tenant.wait_for(lambda: applied(tenant, 2))
     assert time.monotonic() - began < 5, "it polled because it was told to"
     assert tenant.sections["pollIntervalMs"] == 900_000, "the broker makes polls rare"
+    copies = (f"iot/device/{device.uuid}/events", f"iot/device/{device.uuid}/metrics")
+    cloud.wait_for(lambda: all(topic in cloud.seen for topic in copies))
+    assert {event["type"] for event in cloud.seen[copies[0]]} <= set(EventType)
+    assert cloud.seen[copies[1]][0]["metrics"]["memory_total"] > 0
     device.kill()
     cloud.wait_for(lambda: cloud.seen[status][-1] == {"online": False})
 
