@@ -1,8 +1,11 @@
 """Logs, events and metrics of the real agent at the real tenant API, over a link that breaks."""
 
+import contextlib
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -125,6 +128,40 @@ def test_a_link_that_breaks_loses_no_line_and_doubles_none(
     meanwhile = watched.tenant.call("GET", f"{watched.at}/metrics?{query}").json()["series"]
     assert len(meanwhile["outbox_lost"]) >= 4, "what was measured without a link came later"
     assert {value for _, value in meanwhile["outbox_lost"]} == {0}
+
+
+@pytest.fixture
+def small_disk(device: Device) -> Iterator[Path]:
+    """The agent's folder of state on a disk of 4 MiB."""
+    folder = device.folder / "state"
+    folder.mkdir(mode=0o700)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m,mode=0700", "tmpfs", str(folder)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+        pytest.skip("needs the right to mount")
+    yield folder
+    device.kill()
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_delays_lines_and_loses_none(
+    watched: Watched, proxy: ConnectProxy, busybox: str, small_disk: Path
+) -> None:
+    log = watched.device.log
+    watched.start(proxy)
+    watched.run(busybox)
+    until(lambda: len(watched.numbers()) > 20, log)
+    filler = small_disk / "filler"
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+    until(lambda: "outbox_unwritable" in str(log()), log)
+    time.sleep(1)
+    filler.unlink()
+    last = watched.numbers()[-1]
+    until(lambda: watched.numbers()[-1] > last + 60, log)
+    numbers = watched.numbers()
+    assert numbers == list(range(len(numbers)))
+    assert watched.device.containers()["count"][1] == "running"
 
 
 def test_logs_stay_on_a_metered_device(watched: Watched, proxy: ConnectProxy, busybox: str) -> None:

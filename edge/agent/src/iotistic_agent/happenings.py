@@ -74,7 +74,8 @@ def _of_status(before: Situation, now: Situation) -> Iterator[Happening]:
     if becomes == ReportStatus.APPLIED and was not in {None, becomes}:
         yield EventType.RECONCILIATION_COMPLETE, {"version": version}
     if becomes == ReportStatus.ROLLED_BACK and was != becomes:
-        yield EventType.CANDIDATE_ROLLED_BACK, {"version": version}
+        failed = now.failed or now.stored
+        yield EventType.CANDIDATE_ROLLED_BACK, {"version": failed and failed.version}
 
 
 def _names(wanted: WantedContainer) -> dict[str, object]:
