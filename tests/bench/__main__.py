@@ -6,10 +6,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from tests.bench import dashboard, deploy, fleet, license_gate
+from tests.bench import agent, agent_kill, agent_pull, dashboard, deploy, fleet, license_gate
 from tests.bench.figure import Figure, table
 
 BENCHMARKS = {
+    "agent": agent.run,
+    "agent-kill": agent_kill.run,
+    "agent-pull": agent_pull.run,
     "dashboard": dashboard.run,
     "deploy": deploy.run,
     "fleet": fleet.run,

@@ -21,11 +21,14 @@ class Device:
             self.key_file.write_text(str(tenant.string()))
         self.policy = folder / "policy.json"
         self.process: subprocess.Popen | None = None
+        self.versions = 0
 
-    def start(self, **environment: str) -> None:
+    def start(
+        self, program: tuple[str, ...] = ("-m", "iotistic_agent"), **environment: str
+    ) -> None:
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "iotistic_agent"],
+                [sys.executable, *program],
                 env={
                     "PATH": os.defpath,
                     "STATE_DIR": str(self.folder / "state"),
@@ -35,6 +38,7 @@ class Device:
                     "POLICY_FILE": str(self.policy),
                     "POLL_INTERVAL_MS": "200",
                     "REPORT_INTERVAL_MS": "500",
+                    "HEALTH_WINDOW_MS": "100",
                     **environment,
                 },
                 stdout=log,
@@ -71,6 +75,19 @@ class Device:
         while self.states() != states:
             assert time.monotonic() < until, (self.states(), self.log()[-5:])
             time.sleep(0.05)
+
+    def until(self, holds, seconds: float = 20.0) -> None:
+        """Wait until ``holds()``."""
+        until = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < until, self.log()[-5:]
+            time.sleep(0.05)
+
+    def settles_own(self, seconds: float = 20.0, **states: str) -> None:
+        """As ``settles``, whatever else bears the device's label."""
+        self.until(
+            lambda: {n: s for n, s in self.states().items() if n in states} == states, seconds
+        )
 
     def clean(self) -> None:
         """Leave nothing of it on the engine."""

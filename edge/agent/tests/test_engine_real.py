@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from threading import Thread
 from uuid import uuid4
 
 import pytest
 
+from edge.agent.tests.pulling import Pulling
 from iotistic_agent.adapters.engine import DockerEngine
 from iotistic_agent.faults import EngineFault
 from iotistic_contract.device_target import read_target
@@ -14,6 +16,7 @@ from iotistic_contract.planning.container_body import Device
 from iotistic_contract.planning.container_target import HostPaths, target_from
 from iotistic_contract.planning.containers import EngineState, PullImage, Step, Target, plan
 from iotistic_contract.planning.policy import DENY_ALL, Policy
+from tests.fixtures.images import Writer, busybox_layer, layer
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 
@@ -23,11 +26,12 @@ ALLOWED = Policy(cap_add=("NET_ADMIN",), bind_mounts=("/srv",), devices=("/dev/n
 class Bench:
     """One device's engine, driven by hand."""
 
-    def __init__(self, host, image: str) -> None:
+    def __init__(self, host, image: str, folder: Path) -> None:
         self.host = host
         self.image = image
         self.device = Device(uuid=str(uuid4()), site="testsite", address="127.77.5.128")
-        self.engine = DockerEngine(host.socket, self.device, lambda wanted: {})
+        self.pulling = Pulling(host, folder)
+        self.engine = DockerEngine(host.socket, self.device, lambda wanted: {}, self.pulling.table)
 
     def target(self, policy: Policy = DENY_ALL, **services: dict) -> Target:
         listed = [
@@ -46,7 +50,7 @@ class Bench:
             assert len(done) < 60, done
             done.append(steps[0])
             if isinstance(steps[0], PullImage):
-                self.engine.pull(steps[0].image)
+                self.pulling.pull(steps[0].image)
             else:
                 name = getattr(steps[0], "name", None)
                 wanted = next((w for w in target.containers if w.name == name), None)
@@ -64,8 +68,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(docker_engine, busybox) -> Iterator[Bench]:
-    made = Bench(docker_engine, busybox)
+def bench(docker_engine, busybox, tmp_path) -> Iterator[Bench]:
+    made = Bench(docker_engine, busybox, tmp_path)
     yield made
     made.settle(Target())
     for volume in made.world(Target()).volumes:
@@ -191,9 +195,31 @@ def test_drift_by_hand_is_repaired(bench):
 def test_an_image_that_cannot_be_had_says_so(bench, registry):
     missing = registry.reference("test/nothing:9")
     with pytest.raises(EngineFault) as caught:
-        bench.engine.pull(missing)
+        bench.pulling.pull(missing)
     assert caught.value.type == "pull"
-    assert missing in str(caught.value)
+    assert "has no test/nothing:9" in str(caught.value)
+
+
+def test_an_image_by_digest_is_found_run_and_reported(bench, registry):
+    pushed = Writer(registry.address).image("test/exact", busybox_layer())
+    bench.image = pushed.by_digest
+    target = bench.target(one={})
+    assert any(isinstance(step, PullImage) for step in bench.settle(target))
+    world = bench.world(target)
+    assert world.images == {pushed.by_digest: pushed.config}
+    assert world.digests == {pushed.config: pushed.digest}
+    assert world.containers[0].image_id == pushed.config
+    assert not plan(world, target).changed
+
+
+def test_an_image_by_digest_that_is_gone_comes_again(bench, registry):
+    pushed = Writer(registry.address).image("test/gone", busybox_layer(), layer({"x": b"y"}))
+    bench.image = pushed.by_digest
+    bench.settle(bench.target(one={}))
+    bench.settle(Target())
+    bench.host.docker("rmi", "--force", pushed.config)
+    target = bench.target(one={})
+    assert any(isinstance(step, PullImage) for step in bench.settle(target))
 
 
 def test_a_network_made_anew_is_drift(bench):
@@ -220,9 +246,9 @@ def test_who_shares_a_network_follows_the_one_that_has_it(bench):
 
 
 def test_a_device_sees_only_its_own(bench):
-    other = Bench(bench.host, bench.image)
+    other = Bench(bench.host, bench.image, bench.pulling.folder)
     bench.settle(bench.target(one={}))
-    other.settle(other.targets.wanted(one={}))
+    other.settle(other.target(one={}))
     assert len(bench.world(Target()).containers) == 1
     other.settle(Target())
     assert bench.world(Target()).containers[0].state is EngineState.RUNNING

@@ -227,4 +227,4 @@ def test_what_is_followed():
     assert to_follow(situation()) == {"1": ("c1", True)}
     assert to_follow(situation("exited")) == {"1": ("c1", False)}
     assert to_follow(situation("created")) == {}
-    assert to_follow(situation(target=None)) == {}
+    assert to_follow(situation(choice=None)) == {}

@@ -8,6 +8,7 @@ import pytest
 
 from iotistic_agent.adapters.store import Store, StoredTarget
 from iotistic_agent.backoff import STEPS
+from iotistic_agent.choice import Choice
 from iotistic_agent.chronicle import Chronicle
 from iotistic_agent.happenings import happenings
 from iotistic_agent.link import Link
@@ -32,7 +33,11 @@ DOCUMENT = {
 STORED = StoredTarget(etag='"3-a"', version=3, document=DOCUMENT)
 TARGET = target_from(read_target(DOCUMENT), Device(uuid=UUID), DENY_ALL, HostPaths())
 WANTED = TARGET.containers[0]
+CHOICE = Choice(stored=STORED, target=TARGET)
+NEWER = replace(STORED, etag='"4-b"', version=4)
 NETWORKS = dict.fromkeys(WANTED.networks, "n1")
+
+GIVEN_UP = replace(NEWER, failure="unhealthy", failure_type="health")
 
 
 def world(state: str, exit_code: int | None = None, **changes: object) -> World:
@@ -46,9 +51,7 @@ def world(state: str, exit_code: int | None = None, **changes: object) -> World:
 
 
 def situation(state: str = "running", exit_code: int | None = None, **changes) -> Situation:
-    usual = Situation(
-        stored=STORED, applied_version=3, target=TARGET, world=world(state, exit_code)
-    )
+    usual = Situation(choice=CHOICE, applied_version=3, world=world(state, exit_code))
     return replace(usual, **changes)
 
 
@@ -65,7 +68,7 @@ FAILED = replace(STORED, etag='"4-b"', version=4, failure="/apps: expected an ob
         (situation(), situation(), []),
         (
             situation(),
-            situation(stored=replace(STORED, etag='"4-b"', version=4)),
+            situation(choice=replace(CHOICE, stored=NEWER)),
             [("target-state-changed", {"version": 4})],
         ),
         (
@@ -77,6 +80,11 @@ FAILED = replace(STORED, etag='"4-b"', version=4, failure="/apps: expected an ob
             situation(),
             situation(failed=FAILED),
             [("target-refused", {"version": 4, "message": "/apps: expected an object"})],
+        ),
+        (
+            situation(choice=replace(CHOICE, stored=NEWER, is_candidate=True)),
+            situation(failed=GIVEN_UP),
+            [("candidate-rolled-back", {"version": 4, "message": "unhealthy"})],
         ),
         (
             situation("exited"),

@@ -16,6 +16,7 @@ from iotistic_contract.planning.host_paths import bind_objections
         ("opt/iotistic", False, True),
         ("opt/iotistic/etc", False, False),
         ("keys", True, True),
+        ("registries", True, True),
         ("var/state", True, True),
         ("srv/data", True, False),
     ],
@@ -29,6 +30,7 @@ def test_what_is_the_agents_own(tmp_path, path, venv, denied):
         {
             "STATE_DIR": str(tmp_path / "var/state"),
             "PROVISIONING_API_KEY_FILE": str(tmp_path / "keys/provisioning-key"),
+            "REGISTRY_AUTH_FILE": str(tmp_path / "registries/auth.json"),
         }
     )
     source = str(tmp_path / path)

@@ -1,9 +1,11 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from iotistic_agent.adapters.store import StoredTarget
 from iotistic_agent.backoff import STEPS
+from iotistic_agent.choice import Choice
 from iotistic_agent.reporting import changed_sections, sections_of
 from iotistic_agent.retries import Retry
 from iotistic_agent.signals import Situation
@@ -16,6 +18,7 @@ from iotistic_contract.planning.containers import (
     WantedContainer,
     World,
 )
+from iotistic_contract.planning.release import Fault, Wait
 from iotistic_contract.report import Report
 from iotistic_contract.target_state import ServiceState
 
@@ -45,7 +48,8 @@ def found(state: EngineState) -> Container:
 def situation(container: Container | None, target: Target, **change) -> Situation:
     containers = () if container is None else (container,)
     world = World(containers=containers, images={"red:1": "i1"}, digests={"i1": "sha256:d"})
-    return Situation(**{"stored": STORED, "target": target, "world": world, **change})
+    choice = Choice(stored=STORED, target=target)
+    return Situation(**{"choice": choice, "world": world, **change})
 
 
 @pytest.mark.parametrize(
@@ -101,6 +105,29 @@ def test_a_refused_service_does_not_keep_the_rest_from_being_applied():
     assert sections["status"] == "applied"
     refused = sections["apps"]["app"]["services"]["x"]
     assert (refused["state"], refused["error"]["type"]) == ("refused", "policy")
+
+
+def test_a_release_that_was_given_up_is_told_once_the_old_one_is_back():
+    failed = StoredTarget(
+        etag='"8-b"', version=8, document={}, failure="s: it ended", failure_type="health"
+    )
+    target = Target(containers=(wanted(),))
+    back = sections_of(situation(found(EngineState.RUNNING), target, failed=failed), {})
+    assert (back["status"], back["targetVersion"], back["failedVersion"]) == ("rolled_back", 8, 8)
+    assert back["failure"] == {"type": "health", "message": "s: it ended"}
+    on_the_way = sections_of(situation(found(EngineState.EXITED), target, failed=failed), {})
+    assert (on_the_way["status"], on_the_way["failedVersion"]) == ("applying", 8)
+
+
+def test_a_candidate_is_applied_once_it_is_committed_and_held_while_it_waits():
+    target = Target(containers=(wanted(),))
+    running = situation(found(EngineState.RUNNING), target)
+    on_trial = replace(running, choice=replace(running.choice, is_candidate=True))
+    assert sections_of(on_trial, {})["status"] == "applying"
+    waits = replace(running, choice=replace(running.choice, is_candidate=True, held=("night",)))
+    assert sections_of(waits, {})["status"] == "held"
+    stuck = replace(on_trial, verdict=Wait(None, Fault("health", "s: unhealthy")))
+    assert sections_of(stuck, {})["status"] == "failed"
 
 
 def test_without_a_target_there_is_no_status():

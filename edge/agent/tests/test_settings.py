@@ -37,6 +37,10 @@ def test_the_string_comes_from_a_file_before_the_variable(tmp_path):
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL"),
         ({"LOCAL_API_PORT": "70000"}, "LOCAL_API_PORT"),
         ({"LOCAL_API_PORT": "http"}, "LOCAL_API_PORT"),
+        ({"REGISTRY_MIRRORS": "lan:5000"}, "REGISTRY_MIRRORS"),
+        ({"REGISTRY_MIRRORS": "http://lan:5000"}, "name lan:5000 in REGISTRY_INSECURE"),
+        ({"IMAGE_STORE_MAX_MB": "0"}, "IMAGE_STORE_MAX_MB"),
+        ({"HTTPS_PROXY": "socks5://lan:1080"}, "HTTPS_PROXY"),
         (
             {"PROVISIONING_API_KEY": STRING, "CLOUD_API_ENDPOINT": "https://other.example"},
             "CLOUD_API_ENDPOINT",
@@ -54,3 +58,18 @@ def test_the_same_endpoint_beside_the_string_is_fine():
         {"PROVISIONING_API_KEY": STRING, "CLOUD_API_URL": "https://api.example.test:3002/"}
     )
     assert settings.provisioning is not None
+
+
+def test_what_is_said_of_registries():
+    registries = from_environment(
+        {
+            "REGISTRY_MIRRORS": "https://one, ghcr.io=http://lan:5000",
+            "REGISTRY_INSECURE": "lan:5000",
+            "REGISTRY_AUTH_FILE": "/etc/iotistic/registries.json",
+            "IMAGE_STORE_MAX_MB": "512",
+        }
+    ).registries
+    assert [each.host for each in registries.mirrors] == ["one", "lan:5000"]
+    assert registries.store_bytes == 512 * 2**20
+    assert str(registries.auth_file) == "/etc/iotistic/registries.json"
+    assert str(registries.certs_dir) == "/etc/docker/certs.d"

@@ -72,13 +72,13 @@ def test_candidate_then_committed_then_previous(store):
     assert store.targets.wanted() is None
     store.targets.keep(TARGET)
     assert store.targets.wanted() == TARGET
-    assert store.targets.commit(TARGET.etag)
-    assert not store.targets.commit(TARGET.etag), "only once"
+    assert store.targets.commit(TARGET.etag, {})
+    assert not store.targets.commit(TARGET.etag, {}), "only once"
     newer = StoredTarget(etag='"2-b"', version=2, document={"apps": {}})
     store.targets.keep(newer)
     assert (store.targets.wanted(), store.targets.slot("committed")) == (newer, TARGET)
-    assert not store.targets.commit('"3-c"'), "another candidate has come"
-    store.targets.commit(newer.etag)
+    assert not store.targets.commit('"3-c"', {}), "another candidate has come"
+    store.targets.commit(newer.etag, {})
     slots = [store.targets.slot(name) for name in ("candidate", "committed", "previous")]
     assert slots == [None, newer, TARGET]
 
@@ -87,7 +87,7 @@ def test_candidate_then_committed_then_previous(store):
 def test_a_failed_target_leaves_the_one_before(store, committed):
     store.targets.keep(TARGET)
     if committed:
-        store.targets.commit(TARGET.etag)
+        store.targets.commit(TARGET.etag, {})
     store.targets.keep(replace(TARGET, etag='"2-b"', version=2, failure="/apps: no"))
     assert store.targets.wanted() == TARGET
     assert store.sync.etag() == '"2-b"', "it isn't asked for again"
@@ -234,7 +234,7 @@ store = Store.open(Path(sys.argv[1]), lambda: datetime.now(UTC))
 store.identity.uuid(None, lambda: "0f8e3c1a-5a63-4c58-9a27-2f2f4b3a9d11")
 for n in range(1, 10**6):
     store.targets.keep(StoredTarget(etag=f'"{n}"', version=n, document={"n": n}))
-    store.targets.commit(f'"{n}"')
+    store.targets.commit(f'"{n}"', {})
     print(n, flush=True)
 """
     command = [sys.executable, "-c", program, str(path)]

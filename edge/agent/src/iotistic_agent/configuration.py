@@ -5,13 +5,17 @@ from dataclasses import dataclass
 
 from iotistic_agent.adapters.store import StoredTarget
 from iotistic_agent.settings import Settings
+from iotistic_contract.device_config import Settings as Told
 from iotistic_contract.device_target import read_target
 from iotistic_contract.target_state import DeviceConfig
+from iotistic_contract.update_window import UpdateWindow
 
 __all__ = ["DEFAULT_POLL_MS", "Configuration", "Configured", "configuration"]
 
 DEFAULT_POLL_MS = 30_000
 DEFAULT_RECONCILE_MS = 30_000
+DEFAULT_HEALTH_WINDOW_MS = 10_000
+DEFAULT_HEALTH_TIMEOUT_MS = 300_000
 LAN_MS, METERED_MS = 900_000, 21_600_000
 REPORT_METRICS_MS = 86_400_000
 BUDGETS_MB = {"lte": 500, "metered": 10}
@@ -31,11 +35,14 @@ class Configuration:
     report_ms: int
     metrics_ms: int
     reconcile_ms: int
+    health_window_ms: int
+    health_timeout_ms: int
     report_metrics_ms: int
     log_level: str
     log_upload: bool
     link_profile: str
     link_budget_mb: int | None
+    update_window: UpdateWindow | None = None
 
 
 Configured = Callable[[], Configuration]
@@ -44,25 +51,39 @@ Configured = Callable[[], Configuration]
 def configuration(stored: StoredTarget | None, settings: Settings) -> Configuration:
     """Return the first that is set of: the target's config, the environment, the default."""
     config = _config(stored)
-    told = config.settings if config else None
+    told = (config.settings if config else None) or Told()
     level = config.logging.level if config and config.logging else None
     upload = config.logging.upload if config and config.logging else None
     profile = config.link_profile if config else None
     budget = config.link_budget_mb if config else None
     return Configuration(
-        poll_ms=(told and told.poll_interval_ms) or settings.poll_interval_ms or DEFAULT_POLL_MS,
+        poll_ms=told.poll_interval_ms or settings.poll_interval_ms or DEFAULT_POLL_MS,
         linked_poll_ms=METERED_MS if profile == "metered" else LAN_MS,
-        report_ms=(told and told.report_interval_ms) or settings.report_interval_ms,
-        metrics_ms=(told and told.metrics_interval_ms)
-        or settings.metrics_interval_ms
-        or METRICS_MS[profile],
-        reconcile_ms=(told and told.reconcile_interval_ms) or DEFAULT_RECONCILE_MS,
+        report_ms=told.report_interval_ms or settings.report_interval_ms,
+        metrics_ms=told.metrics_interval_ms or settings.metrics_interval_ms or METRICS_MS[profile],
+        reconcile_ms=told.reconcile_interval_ms or DEFAULT_RECONCILE_MS,
+        health_window_ms=_first(
+            told.health_window_ms,
+            settings.health_window_ms,
+            DEFAULT_HEALTH_WINDOW_MS,
+        ),
+        health_timeout_ms=_first(
+            told.health_timeout_ms,
+            settings.health_timeout_ms,
+            DEFAULT_HEALTH_TIMEOUT_MS,
+        ),
+        update_window=config.update_window if config else None,
         report_metrics_ms=REPORT_METRICS_MS if profile == "metered" else 0,
         log_level=level or settings.log_level,
         log_upload=profile in {None, "lan"} if upload is None else upload,
         link_profile=str(profile or "lan"),
         link_budget_mb=budget or BUDGETS_MB.get(profile or "lan"),
     )
+
+
+def _first(*values: int | None) -> int:
+    """Return the first that is said; nought is said, too."""
+    return next(each for each in values if each is not None)
 
 
 def _config(stored: StoredTarget | None) -> DeviceConfig | None:

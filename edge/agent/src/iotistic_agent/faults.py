@@ -4,12 +4,19 @@ __all__ = [
     "AgentFault",
     "CloudUnavailable",
     "EngineFault",
+    "NoRoom",
     "Overtaken",
+    "PullDenied",
+    "PullFault",
+    "PullMissing",
+    "PullStopped",
     "Refused",
     "RegistrationRefused",
+    "RegistryUnavailable",
     "SettingsRefused",
     "StoreFault",
     "Unauthorized",
+    "WrongDigest",
 ]
 
 
@@ -35,6 +42,41 @@ class EngineFault(AgentFault):
 
 class Overtaken(EngineFault):
     """What the step was about has changed meanwhile: observe again."""
+
+
+class PullFault(EngineFault):
+    """An image can't be had."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("pull", message)
+
+
+class NoRoom(PullFault):
+    """The image doesn't fit: ``lacking`` bytes have to become free first."""
+
+    def __init__(self, message: str, lacking: int) -> None:
+        super().__init__(message)
+        self.lacking = lacking
+
+
+class PullStopped(PullFault):
+    """The agent ends, or nobody wants the image any more."""
+
+
+class PullMissing(PullFault):
+    """The registry answered that it hasn't got it."""
+
+
+class PullDenied(PullFault):
+    """The registry wants other credentials."""
+
+
+class RegistryUnavailable(PullFault):
+    """No answer, one that was cut short, or one that means "later"."""
+
+
+class WrongDigest(PullFault):
+    """What came isn't what was asked for; it was thrown away."""
 
 
 class CloudUnavailable(AgentFault):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from iotistic_agent.adapters.store import StoredTarget
 from iotistic_agent.reporting import status_of
 from iotistic_agent.signals import Situation
 from iotistic_contract.lanes import EventType
@@ -26,13 +27,22 @@ def happenings(before: Situation, now: Situation) -> Iterator[Happening]:
 
 
 def _of_targets(before: Situation, now: Situation) -> Iterator[Happening]:
-    if now.stored is not None and (before.stored is None or before.stored.etag != now.stored.etag):
-        yield EventType.TARGET_STATE_CHANGED, {"version": now.stored.version}
-    if now.failed is not None and (before.failed is None or before.failed.etag != now.failed.etag):
-        facts = {"version": now.failed.version, "message": _short(now.failed.failure)}
-        yield EventType.TARGET_REFUSED, facts
+    """Yield a target that came, or was left; going back to the last one is none that came."""
+    was, becomes = _stored(before), _stored(now)
+    failed = now.failed
+    is_new = failed is not None and (before.failed is None or before.failed.etag != failed.etag)
+    went_back = failed is not None and failed.was_given_up
+    if becomes is not None and (was is None or was.etag != becomes.etag) and not went_back:
+        yield EventType.TARGET_STATE_CHANGED, {"version": becomes.version}
+    if failed is not None and is_new:
+        type_ = EventType.CANDIDATE_ROLLED_BACK if went_back else EventType.TARGET_REFUSED
+        yield type_, {"version": failed.version, "message": _short(failed.failure)}
     if now.applied_version is not None and now.applied_version != before.applied_version:
         yield EventType.STATE_APPLIED, {"version": now.applied_version}
+
+
+def _stored(situation: Situation) -> StoredTarget | None:
+    return None if situation.choice is None else situation.choice.stored
 
 
 def _of_engine(before: Situation, now: Situation) -> Iterator[Happening]:
@@ -69,13 +79,9 @@ def _failures(before: Situation, now: Situation) -> Iterator[Happening]:
 
 
 def _of_status(before: Situation, now: Situation) -> Iterator[Happening]:
-    was, becomes = status_of(before), status_of(now)
-    version = None if now.stored is None else now.stored.version
+    was, becomes, stored = status_of(before), status_of(now), _stored(now)
     if becomes == ReportStatus.APPLIED and was not in {None, becomes}:
-        yield EventType.RECONCILIATION_COMPLETE, {"version": version}
-    if becomes == ReportStatus.ROLLED_BACK and was != becomes:
-        failed = now.failed or now.stored
-        yield EventType.CANDIDATE_ROLLED_BACK, {"version": failed and failed.version}
+        yield EventType.RECONCILIATION_COMPLETE, {"version": stored and stored.version}
 
 
 def _names(wanted: WantedContainer) -> dict[str, object]:

@@ -1,78 +1,87 @@
-"""Which proxy a connection goes through: HTTPS_PROXY and NO_PROXY as values; pure."""
+"""Which proxy a request goes through, as the usual variables say; pure."""
 
-import base64
 import ipaddress
+from base64 import b64encode
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["NO_PROXIES", "Proxies", "Proxy", "proxies_of"]
+__all__ = ["NO_PROXIES", "Proxies", "Proxy", "parse_proxies"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Proxy:
-    """An HTTP proxy that is asked to CONNECT; ``headers`` hold its credentials."""
+    """A proxy that is spoken to in plain HTTP; ``authorization`` is its header's text."""
 
     host: str
     port: int
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    authorization: str | None = field(default=None, repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the proxy wants with a request."""
+        told = self.authorization
+        return {} if told is None else {"Proxy-Authorization": told}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Proxies:
-    """The proxy for TLS connections, and which hosts are reached without it."""
+    """The proxy for each scheme, and the hosts that are reached without."""
 
-    proxy: Proxy | None = None
+    https: Proxy | None = None
+    http: Proxy | None = None
     without: tuple[str, ...] = ()
 
-    def to(self, host: str, port: int) -> Proxy | None:
-        """Return the proxy toward ``host``, None for the direct way."""
-        direct = any(_matches(rule, host.lower().rstrip("."), port) for rule in self.without)
-        return None if direct else self.proxy
+    def for_host(self, scheme: str, host: str) -> Proxy | None:
+        """Return the proxy to ``name[:port]``, None for a direct connection."""
+        proxy = self.https if scheme == "https" else self.http
+        if proxy is None or any(_covers(each, host) for each in self.without):
+            return None
+        return proxy
+
+    def to(self, name: str, port: int) -> Proxy | None:
+        """Return the proxy for TLS to a host and port, None for a direct connection."""
+        return self.for_host("https", f"[{name}]:{port}" if ":" in name else f"{name}:{port}")
 
 
 NO_PROXIES = Proxies()
 
 
-def proxies_of(words: Mapping[str, str]) -> Proxies:
-    """Return what the environment says; ValueError for a proxy that isn't ``http://host:port``.
-
-    ``HTTPS_PROXY``, else ``ALL_PROXY``; small letters count too and come first. ``NO_PROXY`` lists
-    hosts, domains (their hosts too), addresses, networks (``10.0.0.0/8``), each with a port or
-    without; ``*`` is every host.
-    """
-    found = _word(words, "https_proxy") or _word(words, "all_proxy")
-    rules = tuple(rule.strip().lower() for rule in _word(words, "no_proxy").split(","))
+def parse_proxies(words: Mapping[str, str]) -> Proxies:
+    """Read HTTPS_PROXY, HTTP_PROXY and NO_PROXY, in either case; ValueError names what is wrong."""
+    without = words.get("NO_PROXY") or words.get("no_proxy") or ""
     return Proxies(
-        proxy=_proxy(found) if found else None, without=tuple(rule for rule in rules if rule)
+        https=_proxy(words, "HTTPS_PROXY"),
+        http=_proxy(words, "HTTP_PROXY"),
+        without=tuple(each.strip().lower() for each in without.split(",") if each.strip()),
     )
 
 
-def _word(words: Mapping[str, str], name: str) -> str:
-    return (words.get(name) or words.get(name.upper()) or "").strip()
-
-
-def _proxy(text: str) -> Proxy:
+def _proxy(words: Mapping[str, str], name: str) -> Proxy | None:
+    text = words.get(name) or words.get(name.lower())
+    if not text:
+        return None
     parts = urlsplit(text if "://" in text else f"http://{text}")
-    if parts.scheme != "http" or not parts.hostname or parts.path.strip("/"):
-        raise ValueError("only http://host:port is taken")
-    headers = {}
-    if parts.username:
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-        headers["Proxy-Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
-    return Proxy(host=parts.hostname, port=parts.port or 80, headers=headers)
+    try:
+        port = parts.port or 80
+    except ValueError:
+        port = 0
+    if parts.scheme != "http" or not parts.hostname or not port:
+        raise ValueError(f"{name}: http://[user:password@]host[:port] is taken")
+    authorization = None
+    if parts.username is not None:
+        login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        authorization = f"Basic {b64encode(login.encode()).decode('ascii')}"
+    return Proxy(parts.hostname, port, authorization)
 
 
-def _matches(rule: str, host: str, port: int) -> bool:
-    if rule == "*":
+def _covers(rule: str, host: str) -> bool:
+    """Tell whether a word of NO_PROXY (``*``, name, domain, address, net) means the host."""
+    parts = urlsplit(f"//{host.lower()}")
+    name = parts.hostname or ""
+    if rule in ("*", host.lower(), name):
         return True
-    with suppress(ValueError):
-        return ipaddress.ip_address(host) in ipaddress.ip_network(rule, strict=False)
-    name, _, number = rule.rpartition(":")
-    if name and number.isdecimal() and name.count(":") == 0:
-        if int(number) != port:
-            return False
-        rule = name
-    name = rule.removeprefix("*").lstrip(".").strip("[]")
-    return host == name or host.endswith(f".{name}")
+    try:
+        return ipaddress.ip_address(name) in ipaddress.ip_network(rule, strict=False)
+    except ValueError:
+        return name.endswith("." + rule.removeprefix("*").lstrip("."))

@@ -12,6 +12,7 @@ from iotistic_contract.planning.containers import (
     is_as_wanted,
     own_container,
 )
+from iotistic_contract.planning.release import Wait
 from iotistic_contract.report import (
     AppReport,
     Failure,
@@ -26,12 +27,10 @@ __all__ = ["changed_sections", "sections_of", "status_of"]
 
 def sections_of(situation: Situation, constant: Mapping[str, object]) -> dict[str, object]:
     """Return the report's sections in JSON; ``constant`` are those that don't depend on it."""
-    stored, failure = situation.stored, _failure(situation)
-    failed_version = None
-    if failure is not None:
-        failed = situation.failed or stored
-        failed_version = None if failed is None else failed.version
-    newest = situation.failed or stored
+    failure = _failure(situation)
+    chosen = None if situation.choice is None else situation.choice.stored
+    newest = situation.failed or chosen
+    failed_version = None if failure is None or newest is None else newest.version
     sections: dict[str, object] = {
         **constant,
         "status": status_of(situation),
@@ -56,26 +55,35 @@ def changed_sections(
 
 
 def status_of(situation: Situation) -> str | None:
-    """Return how far the device is with its target, None without one."""
-    if situation.target is None and situation.failed is None:
+    """Return how far the device is with its newest target, None without one.
+
+    It is applied once it is committed, which for a new release means: proven.
+    """
+    if situation.choice is None and situation.failed is None:
         return None
+    if situation.failed is not None and situation.failed.was_given_up:
+        back = _all_as_wanted(situation)
+        return ReportStatus.ROLLED_BACK if back else ReportStatus.APPLYING
     if _failure(situation) is not None:
         return ReportStatus.FAILED
-    wanted = situation.target.containers if situation.target else ()
-    if all(is_as_wanted(situation.world, each) for each in wanted):
-        return ReportStatus.APPLIED
-    return ReportStatus.APPLYING
+    if situation.choice is not None and situation.choice.held:
+        return ReportStatus.HELD
+    if situation.choice is not None and situation.choice.is_candidate:
+        return ReportStatus.APPLYING
+    return ReportStatus.APPLIED if _all_as_wanted(situation) else ReportStatus.APPLYING
 
 
 def _failure(situation: Situation) -> Failure | None:
     """Return the first thing that keeps the target from being applied."""
     if situation.failed is not None:
-        return Failure(type="invalid", message=situation.failed.failure or "")
+        return Failure(type=situation.failed.failure_type, message=situation.failed.failure or "")
     if situation.engine_fault is not None and situation.target is not None:
         return Failure(type="engine", message=situation.engine_fault)
     for (_, name), retry in sorted(situation.retries.items()):
         if not _all_as_wanted(situation):
             return Failure(type=retry.type, message=f"{name}: {retry.message}")
+    if isinstance(situation.verdict, Wait) and situation.verdict.fault is not None:
+        return Failure(type=situation.verdict.fault.type, message=situation.verdict.fault.message)
     return None
 
 

@@ -22,7 +22,7 @@ class Retry:
 
 
 class Retries:
-    """Failures by kind (image, service, network) and name; forgotten when they are overcome."""
+    """Failures by kind (image, service, network, removal) and name, until they are overcome."""
 
     def __init__(self, now: Callable[[], datetime], random: Callable[[], float]) -> None:
         self._now = now
@@ -61,6 +61,7 @@ class Retries:
             held_images=frozenset(self._waiting("image")),
             held_services=frozenset(self._waiting("service")),
             held_networks=frozenset(self._waiting("network")),
+            held_removals=frozenset(self._waiting("removal")),
         )
 
     def next_in(self) -> float | None:

@@ -10,11 +10,16 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
+from iotistic_agent.adapters.blob_store import BlobStore
 from iotistic_agent.adapters.engine import DockerEngine
+from iotistic_agent.adapters.engine_api import EngineApi
+from iotistic_agent.adapters.engine_images import EngineImages
 from iotistic_agent.adapters.engine_logs import LogLine, read_logs
 from iotistic_agent.adapters.host import host_paths, mac_address, os_version
+from iotistic_agent.adapters.image_table import ImageTable
 from iotistic_agent.adapters.keys import DeviceKeys, device_keys, local_token
 from iotistic_agent.adapters.machine import Machine
+from iotistic_agent.adapters.probes import asker
 from iotistic_agent.adapters.store import Store
 from iotistic_agent.ambient import AGENT_VERSION, chance, utc_now
 from iotistic_agent.api.inside import Inside
@@ -23,6 +28,7 @@ from iotistic_agent.chronicle import Chronicle
 from iotistic_agent.configuration import Configuration, configuration
 from iotistic_agent.enrolment import Enrolment, Told
 from iotistic_agent.faults import StoreFault
+from iotistic_agent.images.pull import Puller
 from iotistic_agent.link import Link
 from iotistic_agent.logs import Component, RecentLines, log, set_level
 from iotistic_agent.loops.guard import begin
@@ -32,8 +38,12 @@ from iotistic_agent.loops.online import online
 from iotistic_agent.loops.reconcile import reconcile
 from iotistic_agent.loops.serve import serve
 from iotistic_agent.loops.watch import watch
+from iotistic_agent.policy_file import read_policy
+from iotistic_agent.probing import Prober
 from iotistic_agent.provisioning import Identity, register
+from iotistic_agent.pulls import Pulls
 from iotistic_agent.registration import Registration
+from iotistic_agent.releases import Releases
 from iotistic_agent.retries import Retries
 from iotistic_agent.sealed import reveal_with
 from iotistic_agent.session import Sessions
@@ -42,7 +52,7 @@ from iotistic_agent.signals import Bells, Board
 from iotistic_agent.spool import Spool
 from iotistic_agent.traffic import Traffic
 from iotistic_agent.uplink import Uplink
-from iotistic_agent.workshop import Pulls, Workshop
+from iotistic_agent.workshop import Workshop
 from iotistic_contract.lanes import EventType
 from iotistic_contract.planning.container_body import Device
 from iotistic_pki.files import exclusive, write_atomic
@@ -135,16 +145,30 @@ class Agent:
             uuid=self._uuid, site=self._settings.site, address=self._settings.device_address
         )
         reveal = reveal_with(self._uuid, self._keys.sealing)
-        engine = DockerEngine(self._settings.engine_socket, device, reveal)
+        images = BlobStore(
+            self._settings.state_dir / "images", self._settings.registries.store_bytes
+        )
+        loaded = ImageTable(images.folder / "images.json")
+        engine = DockerEngine(self._settings.engine_socket, device, reveal, loaded)
+        loading = EngineApi(self._settings.engine_socket)
+        puller = Puller(EngineImages(loading), images, loaded, self._settings.registries)
         retries = Retries(utc_now, chance)
+        pulls = Pulls(puller, retries, self._bells.reconcile.ring)
+        prober = Prober(asker(engine), self._bells.reconcile.ring)
         workshop = Workshop(
             store=self._store,
             engine=engine,
-            device=device,
-            policy_file=self._settings.policy_file,
-            host=host_paths(self._settings, Path(sys.prefix)),
+            releases=Releases(
+                store=self._store,
+                device=device,
+                host=host_paths(self._settings, Path(sys.prefix)),
+                policy=partial(read_policy, self._settings.policy_file),
+                configured=self._configured,
+                now=utc_now,
+            ),
             retries=retries,
-            pulls=Pulls(engine, retries, self._bells.reconcile.ring),
+            pulls=pulls,
+            prober=prober,
         )
         log(Component.AGENT).info("started", extra={"uuid": self._uuid, "version": AGENT_VERSION})
         self._spool.tell(EventType.AGENT_STARTED, version=AGENT_VERSION)
@@ -168,7 +192,10 @@ class Agent:
                 run("serve", lambda: self._serve(workshop, engine))
                 run("online", self._online)
         finally:
+            prober.stop()
             engine.interrupt()
+            loading.interrupt()
+            pulls.stop()
 
     async def _measure(self) -> None:
         await measure(

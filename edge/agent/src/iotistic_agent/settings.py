@@ -10,7 +10,8 @@ from iotistic_contract.ids import check_uuid
 from iotistic_contract.provisioning import ProvisioningString
 
 from .faults import SettingsRefused
-from .proxies import NO_PROXIES, Proxies, proxies_of
+from .images.registry_settings import RegistrySettings, registry_settings
+from .proxies import Proxies
 
 __all__ = ["Settings", "from_environment"]
 
@@ -37,10 +38,17 @@ class Settings:
     poll_interval_ms: int | None = None
     report_interval_ms: int = 60_000
     metrics_interval_ms: int | None = None
+    health_window_ms: int | None = None
+    health_timeout_ms: int | None = None
     local_api_socket: Path | None = None
     local_api_port: int | None = None
     log_level: str = "info"
-    proxies: Proxies = NO_PROXIES
+    registries: RegistrySettings = field(default_factory=RegistrySettings)
+
+    @property
+    def proxies(self) -> Proxies:
+        """The way to tenant, broker and registries."""
+        return self.registries.proxies
 
     @property
     def api_socket(self) -> Path:
@@ -69,10 +77,12 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         poll_interval_ms=_interval(words, "POLL_INTERVAL_MS"),
         report_interval_ms=_interval(words, "REPORT_INTERVAL_MS") or 60_000,
         metrics_interval_ms=_interval(words, "METRICS_INTERVAL_MS"),
+        health_window_ms=_interval(words, "HEALTH_WINDOW_MS", least=0),
+        health_timeout_ms=_interval(words, "HEALTH_TIMEOUT_MS"),
         local_api_socket=Path(words["LOCAL_API_SOCKET"]) if "LOCAL_API_SOCKET" in words else None,
         local_api_port=_port(words),
         log_level=_level(words.get("LOG_LEVEL", "info")),
-        proxies=_proxies(words),
+        registries=_registries(words),
     )
 
 
@@ -121,12 +131,12 @@ def _uuid(text: str | None) -> str | None:
         raise SettingsRefused(f"DEVICE_UUID: {exc}") from None
 
 
-def _interval(words: Mapping[str, str], name: str) -> int | None:
+def _interval(words: Mapping[str, str], name: str, *, least: int = 100) -> int | None:
     text = words.get(name)
     if text is None:
         return None
-    if not text.isascii() or not text.isdigit() or not 100 <= int(text) <= 86_400_000:
-        raise SettingsRefused(f"{name}: from 100 to 86400000 milliseconds, not {text!r}")
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= 86_400_000:
+        raise SettingsRefused(f"{name}: from {least} to 86400000 milliseconds, not {text!r}")
     return int(text)
 
 
@@ -139,11 +149,11 @@ def _port(words: Mapping[str, str]) -> int | None:
     return int(text)
 
 
-def _proxies(words: Mapping[str, str]) -> Proxies:
+def _registries(words: Mapping[str, str]) -> RegistrySettings:
     try:
-        return proxies_of(words)
+        return registry_settings(words)
     except ValueError as exc:
-        raise SettingsRefused(f"HTTPS_PROXY: {exc}") from None
+        raise SettingsRefused(str(exc)) from None
 
 
 def _level(text: str) -> str:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from iotistic_agent.adapters.store import StoredTarget
+from iotistic_agent.choice import Choice
 from iotistic_agent.retries import Retry
 from iotistic_contract.planning.containers import Target, World
+from iotistic_contract.planning.release import Commit, GiveUp, Wait
 
 __all__ = ["Bell", "Bells", "Board", "Situation"]
 
@@ -48,15 +50,24 @@ class Bells:
 class Situation:
     """One look at the device: what is wanted, what there is, and what went wrong."""
 
-    stored: StoredTarget | None = None
+    choice: Choice | None = None
     applied_version: int | None = None
     failed: StoredTarget | None = None
-    target: Target | None = None
     world: World = field(default_factory=World)
     pulling: frozenset[str] = frozenset()
     retries: Mapping[tuple[str, str], Retry] = field(default_factory=dict)
     engine_fault: str | None = None
-    policy_hash: str | None = None
+    verdict: Wait | Commit | GiveUp = field(default_factory=Wait, compare=False)
+
+    @property
+    def target(self) -> Target | None:
+        """The containers that are wanted now."""
+        return None if self.choice is None else self.choice.target
+
+    @property
+    def policy_hash(self) -> str | None:
+        """The hash of the policy that was asked."""
+        return None if self.choice is None else self.choice.policy_hash
 
 
 class Board:

@@ -1,30 +1,27 @@
 """What the reconcile loop works with: one look, one step."""
 
 import asyncio
-import hashlib
 import time
-from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 from iotistic_agent.adapters.engine import DockerEngine
-from iotistic_agent.adapters.host import links_among
-from iotistic_agent.adapters.store import Store, StoredTarget
+from iotistic_agent.adapters.store import Store
+from iotistic_agent.choice import Choice
 from iotistic_agent.faults import EngineFault, Overtaken
 from iotistic_agent.logs import Component, log
+from iotistic_agent.probing import Prober
+from iotistic_agent.pulls import Pulls
+from iotistic_agent.releases import Releases
 from iotistic_agent.retries import Retries
 from iotistic_agent.signals import Situation
-from iotistic_contract.codec import decode, parse_json
-from iotistic_contract.device_target import read_target
-from iotistic_contract.errors import ContractFault
-from iotistic_contract.planning.container_body import Device
-from iotistic_contract.planning.container_target import HostPaths, target_from
 from iotistic_contract.planning.containers import (
     CreateContainer,
     CreateNetwork,
     CreateVolume,
     PullImage,
+    RemoveImage,
     RemoveNetwork,
+    RestartContainer,
     StartContainer,
     Step,
     StopContainer,
@@ -32,67 +29,14 @@ from iotistic_contract.planning.containers import (
     WantedContainer,
     World,
 )
-from iotistic_contract.planning.policy import DENY_ALL, Policy
+from iotistic_contract.planning.release import Commit, GiveUp, Wait
 
-__all__ = ["Pulls", "Workshop", "read_policy"]
+__all__ = ["Workshop"]
 
+_OVERCOME = 60.0
 _SHORTEST_LIFE, _SHORT_LIVES, _KILLED_LIVES = 2.0, 3, 20
 _BY_SIGNAL = frozenset({137, 143})
 _MOMENT, _TIMES_OVERTAKEN = 0.05, 60
-
-
-def read_policy(path: Path) -> tuple[Policy, str | None]:
-    """Return the device's policy and the hash of its file; a file that can't be read denies all."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return DENY_ALL, None
-    except OSError as exc:
-        log(Component.CONTAINERS).error("policy_unreadable", extra={"reason": str(exc)})
-        return DENY_ALL, None
-    digest = hashlib.sha256(content).hexdigest()
-    try:
-        return decode(Policy, parse_json(content)), digest
-    except ContractFault as exc:
-        log(Component.CONTAINERS).error("policy_unreadable", extra={"reason": str(exc)})
-        return DENY_ALL, digest
-
-
-class Pulls:
-    """Images on their way: they come in the background, so that repairs needn't wait."""
-
-    def __init__(self, engine: DockerEngine, retries: Retries, done: Callable[[], None]) -> None:
-        self._engine = engine
-        self._retries = retries
-        self._done = done
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self.fresh: set[str] = set()
-
-    @property
-    def under_way(self) -> frozenset[str]:
-        """The images that are being pulled now."""
-        return frozenset(self._tasks)
-
-    def begin(self, image: str) -> None:
-        """Pull ``image`` unless that is under way."""
-        if image not in self._tasks:
-            log(Component.CONTAINERS).info("pull_started", extra={"image": image})
-            self._tasks[image] = asyncio.create_task(self._pull(image), name=f"pull {image}")
-
-    async def _pull(self, image: str) -> None:
-        try:
-            await asyncio.to_thread(self._engine.pull, image)
-        except EngineFault as exc:
-            retry = self._retries.failed("image", image, EngineFault("pull", str(exc)))
-            facts = {"image": image, "reason": str(exc), "next": retry.at.isoformat()}
-            log(Component.CONTAINERS).warning("pull_failed", extra=facts)
-        else:
-            self._retries.overcome("image", image)
-            self.fresh.add(image)
-            log(Component.CONTAINERS).info("pull_finished", extra={"image": image})
-        finally:
-            del self._tasks[image]
-            self._done()
 
 
 class Workshop:
@@ -103,107 +47,115 @@ class Workshop:
         *,
         store: Store,
         engine: DockerEngine,
-        device: Device,
-        policy_file: Path,
-        host: HostPaths,
+        releases: Releases,
         retries: Retries,
         pulls: Pulls,
+        prober: Prober,
     ) -> None:
         self._store = store
         self._engine = engine
-        self._device = device
-        self._policy_file = policy_file
-        self._host = host
+        self._releases = releases
         self._retries = retries
         self._pulls = pulls
-        self._etag: str | None = None
-        self._target: tuple[tuple[str, str | None, HostPaths], Target] | None = None
+        self._prober = prober
+        self._applied: tuple[str, bool] | None = None
+        self._images = frozenset[str]()
         self._last: Step | None = None
         self._times_overtaken = 0
         self._started: dict[str, float] = {}
         self._short_lives: dict[str, int] = {}
 
     async def look(self) -> Situation:
-        """Return the situation as it is now; EngineFault when the engine doesn't tell."""
-        stored = self._store.targets.wanted()
-        policy, policy_hash = read_policy(self._policy_file)
-        links = await asyncio.to_thread(links_among, policy.bind_mounts)
-        host = replace(self._host, links=links)
-        target = self._meaning(stored, policy, policy_hash, host)
-        images = [] if target is None else [each.image for each in target.containers]
+        """Return the situation as it is now."""
+        begun = time.monotonic()
+        situation = await self._look()
+        seconds = round(time.monotonic() - begun, 4)
+        log(Component.RECONCILER).debug("looked", extra={"seconds": seconds})
+        return situation
+
+    async def _look(self) -> Situation:
+        choice = await self._releases.choose()
+        self._begin_anew(choice)
         fault, world = None, World()
         try:
+            images = frozenset[str]() if choice is None else choice.images()
             world = await asyncio.to_thread(self._engine.observe, images)
         except EngineFault as exc:
             fault = str(exc)
-        return self._situation(stored, target, world, fault, policy_hash)
+        if choice is not None:
+            self._want(choice.references())
+            world = self._seen(choice, world)
+        verdict: Wait | Commit | GiveUp = Wait()
+        if choice is not None and fault is None:
+            verdict = self._releases.verdict(choice, world, self._retries.all())
+            self._forget_overcome(choice)
+        return self._situation(choice, world, fault, verdict)
 
-    async def carry_out(self, step: Step, target: Target, world: World) -> None:
+    async def carry_out(self, step: Step, choice: Choice, world: World) -> None:
         """Do one step of the way from ``world``; a failure is noted for its next try."""
-        wanted = self._wanted(step, target)
         if isinstance(step, PullImage):
             self._pulls.begin(step.image)
             return
+        self._releases.step_ahead(choice)
+        wanted = self._wanted(step, choice.target)
         try:
             self._check_not_crashing(step, world)
-            await asyncio.to_thread(self._engine.carry_out, step, wanted)
+            await asyncio.to_thread(self._engine.carry_out, step, _pinned(wanted, choice))
         except Overtaken as exc:
-            await self._overtaken(step, target, exc)
+            await self._overtaken(step, choice.target, exc)
         except EngineFault as exc:
-            self._failed(step, target, exc)
+            self._failed(step, choice.target, exc)
         else:
             self._done(step)
 
-    def committed(self, situation: Situation) -> Situation:
-        """Make the applied target the committed one, and return the situation after that."""
-        stored = situation.stored
-        if stored is None or not self._store.targets.commit(stored.etag):
-            return situation
-        log(Component.RECONCILER).info("state-applied", extra={"version": stored.version})
-        return replace(situation, applied_version=stored.version)
+    def settle(self, situation: Situation, verdict: Commit | GiveUp) -> None:
+        """Make the candidate the committed target, or leave it; durable when it returns."""
+        if situation.choice is not None:
+            self._releases.settle(situation.choice, situation.world, verdict)
 
-    def _meaning(
-        self,
-        stored: StoredTarget | None,
-        policy: Policy,
-        policy_hash: str | None,
-        host: HostPaths,
-    ) -> Target | None:
-        """Return what the stored target means, worked out once for each target and policy.
+    def _begin_anew(self, choice: Choice | None) -> None:
+        """Forget failures when another target applies."""
+        applied = None if choice is None else (choice.stored.etag, choice.on_trial)
+        if applied != self._applied and applied is not None:
+            if self._applied is None or self._applied[0] != applied[0]:
+                self._retries.forget_all()
+                self._pulls.begin_anew()
+            self._applied = applied
 
-        And anew when a path that the policy names becomes a symbolic link, or is one no more.
-        """
-        if stored is None or stored.document.get("apps") is None:
-            return None
-        if stored.etag != self._etag:
-            self._etag = stored.etag
-            self._retries.forget_all()
-            self._pulls.fresh.clear()
-        key = (stored.etag, policy_hash, host)
-        if self._target is None or self._target[0] != key:
-            target = target_from(read_target(stored.document), self._device, policy, host)
-            self._target = (key, target)
-        return self._target[1]
+    def _want(self, images: frozenset[str]) -> None:
+        """Stop pulls that nothing wants any more."""
+        if images != self._images:
+            self._images = images
+            self._pulls.want(images)
+
+    def _seen(self, choice: Choice, world: World) -> World:
+        world = _with_pulls(self._retries.held(world), self._pulls)
+        return self._prober.seen(choice.seen(world), choice.target)
+
+    def _forget_overcome(self, choice: Choice) -> None:
+        """Forget the failures of what has been healthy for long."""
+        steady = self._releases.steadiness.seconds(time.monotonic())
+        for each in choice.target.containers:
+            if steady.get(each.service_id, 0.0) >= _OVERCOME:
+                self._retries.overcome("service", each.service_id)
 
     def _situation(
         self,
-        stored: StoredTarget | None,
-        target: Target | None,
+        choice: Choice | None,
         world: World,
         fault: str | None,
-        policy_hash: str | None,
+        verdict: Wait | Commit | GiveUp,
     ) -> Situation:
         committed = self._store.targets.slot("committed")
         return Situation(
-            stored=stored,
+            choice=choice,
             applied_version=None if committed is None else committed.version,
             failed=self._store.targets.slot("failed"),
-            target=target,
-            world=_with_pulls(self._retries.held(world), self._pulls),
+            world=world,
             pulling=self._pulls.under_way,
             retries=self._retries.all(),
             engine_fault=fault,
-            policy_hash=policy_hash,
+            verdict=verdict,
         )
 
     def _wanted(self, step: Step, target: Target) -> WantedContainer | None:
@@ -242,6 +194,9 @@ class Workshop:
         log(Component.RECONCILER).warning("step_failed", extra=facts)
 
     def _done(self, step: Step) -> None:
+        if isinstance(step, RestartContainer):
+            self._restarted(step)
+            return
         log(Component.RECONCILER).info("step_done", extra={"step": repr(step)})
         self._last = None
         if isinstance(step, StopContainer | CreateContainer):
@@ -250,6 +205,22 @@ class Workshop:
             self._started[step.service_id] = time.monotonic()
         elif service_id := getattr(step, "service_id", None):
             self._retries.overcome("service", service_id)
+
+    def _restarted(self, step: RestartContainer) -> None:
+        """Let the next restart for a failing probe wait longer each time."""
+        why = self._prober.why(step.service_id)
+        fault = EngineFault("health", f"restarted: {why}")
+        retry = self._retries.failed("service", step.service_id, fault)
+        facts = {"service": step.service_id, "reason": why, "next": retry.at.isoformat()}
+        log(Component.RECONCILER).warning("restarted_by_probe", extra=facts)
+
+
+def _pinned(wanted: WantedContainer | None, choice: Choice) -> WantedContainer | None:
+    """Let a committed release be made from the image that it was committed with."""
+    pin = None if wanted is None or choice.on_trial else choice.pins.get(wanted.image)
+    if wanted is None or pin is None:
+        return wanted
+    return replace(wanted, body={**wanted.body, "Image": pin})
 
 
 def _was_killed(world: World, name: str) -> bool:
@@ -263,6 +234,7 @@ def _with_pulls(world: World, pulls: Pulls) -> World:
         world,
         held_images=world.held_images | pulls.under_way,
         fresh_images=frozenset(pulls.fresh),
+        cramped_images=frozenset(pulls.cramped),
     )
 
 
@@ -279,5 +251,7 @@ def _what_waits(step: Step, target: Target) -> list[tuple[str, str]]:
             return [("network", name)]
         case PullImage(image):
             return [("image", image)]
+        case RemoveImage(image):
+            return [("removal", image)]
         case _:
             return [("service", step.service_id)]

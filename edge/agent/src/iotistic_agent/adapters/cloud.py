@@ -221,7 +221,7 @@ def tls_connection(
     if proxy is None:
         return HTTPSConnection(host, port, timeout=TIMEOUT, context=context)
     connection = HTTPSConnection(proxy.host, proxy.port, timeout=TIMEOUT, context=context)
-    connection.set_tunnel(host, port, dict(proxy.headers))
+    connection.set_tunnel(host, port, proxy.headers)
     return connection
 
 

@@ -23,6 +23,8 @@ def host_paths(settings: Settings, program: Path) -> HostPaths:
     own = [settings.state_dir, settings.policy_file, settings.api_socket, program]
     if settings.provisioning_file is not None:
         own.append(settings.provisioning_file)
+    if settings.registries.auth_file is not None:
+        own.append(settings.registries.auth_file)
     if (program / "pyvenv.cfg").exists():
         own.append(program.parent)
     return HostPaths(

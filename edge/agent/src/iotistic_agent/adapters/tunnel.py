@@ -11,7 +11,7 @@ __all__ = ["tunnelled"]
 def tunnelled(proxy: Proxy, host: str, port: int, timeout: float) -> socket.socket:
     """Return a socket whose other end is ``host``; OSError when the proxy doesn't let through."""
     connection = HTTPConnection(proxy.host, proxy.port, timeout=timeout)
-    connection.set_tunnel(host, port, dict(proxy.headers))
+    connection.set_tunnel(host, port, proxy.headers)
     try:
         connection.connect()
     except HTTPException as exc:

@@ -69,6 +69,15 @@ class UnixHttp:
                 if line.strip():
                     yield answer.status, json.loads(line)
 
+    def upload(
+        self, target: str, content: Iterator[bytes], timeout: float
+    ) -> Generator[tuple[int, dict[str, Any]]]:
+        """POST a tar archive as it is made, in chunks; yield status and object for each line."""
+        with self.open("POST", target, content, timeout) as answer:
+            for line in answer:
+                if line.strip():
+                    yield answer.status, json.loads(line)
+
     @contextmanager
     def open(
         self, method: str, target: str, body: object, timeout: float | None
@@ -82,6 +91,8 @@ class UnixHttp:
                 raise EngineFault("engine", "the agent ends")
             if body is None:
                 connection.request(method, target)
+            elif isinstance(body, Iterator):
+                _send_archive(connection, method, target, body)
             else:
                 headers = {"Content-Type": "application/json"}
                 connection.request(method, target, json.dumps(body).encode(), headers)
@@ -91,3 +102,12 @@ class UnixHttp:
         finally:
             self._open.discard(connection)
             connection.close()
+
+
+def _send_archive(
+    connection: HTTPConnection, method: str, target: str, content: Iterator[bytes]
+) -> None:
+    """Send as much as the engine takes: it may answer before the end that it can't."""
+    headers = {"Content-Type": "application/x-tar", "Transfer-Encoding": "chunked"}
+    with suppress(BrokenPipeError, ConnectionResetError):
+        connection.request(method, target, content, headers, encode_chunked=True)

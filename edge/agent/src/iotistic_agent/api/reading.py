@@ -16,9 +16,9 @@ from iotistic_agent.api.inside import Inside
 from iotistic_agent.configuration import configuration
 from iotistic_agent.explaining import Difference
 from iotistic_agent.faults import EngineFault
+from iotistic_agent.policy_file import read_policy
 from iotistic_agent.settings import from_environment
 from iotistic_agent.signals import Situation
-from iotistic_agent.workshop import read_policy
 from iotistic_contract.codec import encode
 from iotistic_contract.problems import Code
 

@@ -96,7 +96,7 @@ def plan_view(situation: Situation, differs: Mapping[str, list[Difference]]) -> 
     target = situation.target
     steps = () if target is None else plan(situation.world, target).steps
     return {
-        "targetVersion": None if situation.stored is None else situation.stored.version,
+        "targetVersion": None if situation.choice is None else situation.choice.stored.version,
         "steps": [_step(each) for each in steps],
         "services": [
             {
@@ -156,7 +156,7 @@ def _names(situation: Situation, thing: Any) -> Json:
 
 
 def _document(situation: Situation | None) -> Mapping[str, Any]:
-    stored = None if situation is None else situation.stored
+    stored = None if situation is None or situation.choice is None else situation.choice.stored
     found = None if stored is None else stored.document.get("apps")
     return found if isinstance(found, Mapping) else {}
 

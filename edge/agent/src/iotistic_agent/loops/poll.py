@@ -71,6 +71,9 @@ def taken(store: Store, answer: Answer) -> bool:
         raise CloudUnavailable("a target without an ETag")
     if etag == store.sync.etag():
         return False
+    if store.targets.is_known(etag):
+        store.sync.keep_etag(etag)
+        return False
     document = answer.json()
     try:
         reading = read_target(document)

@@ -6,11 +6,13 @@ from iotistic_agent.logs import Component, log
 from iotistic_agent.retries import Retries
 from iotistic_agent.signals import Bell, Board, Situation
 from iotistic_agent.workshop import Workshop
-from iotistic_contract.planning.containers import Step, is_as_wanted, plan
+from iotistic_contract.planning.containers import Step, plan
+from iotistic_contract.planning.release import Wait
 
 __all__ = ["AFTER_A_FAULT", "reconcile"]
 
 AFTER_A_FAULT = 2.0
+_SHORTEST_WAIT = 0.05
 
 
 async def reconcile(
@@ -19,16 +21,18 @@ async def reconcile(
     """Keep the containers as the stored target says.
 
     Woken by ``bell`` (a target came, the engine told something), by the next try of what failed,
-    and every ``interval()`` seconds.
+    by the end of a candidate's trial, and every ``interval()`` seconds.
     """
     while True:
         situation = await workshop.look()
-        steps = _steps(situation)
-        if not steps and applied(situation):
-            situation = workshop.committed(situation)
         board.post(situation)
-        if steps and situation.target is not None:
-            await workshop.carry_out(steps[0], situation.target, situation.world)
+        verdict = situation.verdict
+        if not isinstance(verdict, Wait):
+            workshop.settle(situation, verdict)
+            continue
+        steps = _steps(situation)
+        if steps and situation.choice is not None:
+            await workshop.carry_out(steps[0], situation.choice, situation.world)
             continue
         if situation.engine_fault is not None:
             log(Component.RECONCILER).error(
@@ -36,14 +40,13 @@ async def reconcile(
             )
             await bell.wait(AFTER_A_FAULT)
             continue
-        await bell.wait(min(interval(), retries.next_in() or interval()))
+        await bell.wait(_soonest(interval(), retries.next_in(), verdict.seconds))
 
 
-def applied(situation: Situation) -> bool:
-    """Tell whether each service that isn't refused is as wanted."""
-    if situation.target is None or situation.engine_fault is not None:
-        return False
-    return all(is_as_wanted(situation.world, each) for each in situation.target.containers)
+def _soonest(interval: float, *others: float | None) -> float:
+    """Return the shortest wait, and never so short that looking would be all there is."""
+    said = [each for each in others if each is not None]
+    return max(_SHORTEST_WAIT, min([interval, *said]))
 
 
 def _steps(situation: Situation) -> tuple[Step, ...]:

@@ -6,9 +6,18 @@ ever removed. Whoever carries a plan out runs its first step, observes, and plan
 
 import graphlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
-from ..target_state import DependsOn, ServiceState
+from ..target_state import ServiceState
+from .container_match import (
+    UP,
+    base_of,
+    completed,
+    difference,
+    is_as_wanted,
+    is_healthy,
+    old_name,
+    own_container,
+)
 from .container_steps import (
     CreateContainer,
     CreateNetwork,
@@ -16,12 +25,16 @@ from .container_steps import (
     PauseContainer,
     PullImage,
     RemoveContainer,
+    RemoveImage,
     RemoveNetwork,
+    RenameContainer,
+    RestartContainer,
     StartContainer,
     Step,
     StopContainer,
     UnpauseContainer,
 )
+from .container_view import View
 from .container_world import (
     Container,
     EngineState,
@@ -42,7 +55,10 @@ __all__ = [
     "PullImage",
     "Refusal",
     "RemoveContainer",
+    "RemoveImage",
     "RemoveNetwork",
+    "RenameContainer",
+    "RestartContainer",
     "StartContainer",
     "Step",
     "StopContainer",
@@ -54,240 +70,144 @@ __all__ = [
     "completed",
     "difference",
     "is_as_wanted",
+    "is_healthy",
     "own_container",
     "plan",
 ]
 
-_UP = frozenset({EngineState.RUNNING, EngineState.PAUSED, EngineState.RESTARTING})
-
 
 def plan(actual: World, desired: Target) -> Plan:
     """Return all steps from ``actual`` to ``desired``; none when nothing can or must be done."""
-    view = _View(actual, desired)
+    view = View(actual, desired)
+    cleared = (
+        *_pulls(view, late=False),
+        *_missing_networks_and_volumes(view),
+        *_removals(view),
+    )
+    steps = (*_pulls(view, late=True), *_service_steps(view), *_unused_networks(view))
+    settled = not cleared and not steps and all(is_as_wanted(actual, e) for e in desired.containers)
     return Plan(
         before=_shown_world(actual),
         after=_shown_target(desired),
-        steps=(
-            *view.pulls(),
-            *view.missing_networks_and_volumes(),
-            *view.removals(),
-            *view.service_steps(),
-            *view.unused_networks(),
-        ),
+        steps=(*cleared, *_unused_images(view, settled=settled), *steps),
     )
 
 
-def own_container(world: World, wanted: WantedContainer) -> Container | None:
-    """Return the one container that stands for ``wanted``: the well-named one before others."""
-    of_service = [each for each in world.containers if each.service_id == wanted.service_id]
-    of_service.sort(key=lambda each: (each.name != wanted.name, each.name))
-    return of_service[0] if of_service else None
+def _pulls(view: View, *, late: bool) -> Iterator[Step]:
+    """Missing images, and those that are to be looked up again for each target.
+
+    Late are those that come only once the old containers of all their services are gone.
+    """
+    wanting: dict[str, list[WantedContainer]] = {image: [] for image in view.target.prefetch}
+    for each in view.target.containers:
+        wanting.setdefault(each.image, []).append(each)
+    for image, services in sorted(wanting.items()):
+        due = _is_due(view.world, image, services) and view.come_late(services) == late
+        if due and (not late or view.may_stop()):
+            yield PullImage(image)
 
 
-def difference(world: World, wanted: WantedContainer, found: Container) -> str | None:
-    """Return what of ``found`` forces another container (a word for people), None if nothing."""
-    if found.state in (EngineState.DEAD, EngineState.REMOVING):
-        return "state"
-    if found.name != wanted.name:
-        return "name"
-    if found.config_hash != wanted.config_hash:
-        return "config"
-    if found.image_id != world.images.get(wanted.image, found.image_id):
-        return "image"
-    return _network_difference(world, wanted, found)
+def _is_due(world: World, image: str, services: list[WantedContainer]) -> bool:
+    always = any(each.always_pull for each in services)
+    missing = image not in world.images or (always and image not in world.fresh_images)
+    return missing and image not in world.held_images
 
 
-def base_of(world: World, wanted: WantedContainer) -> Container | None:
-    """Return the container whose network ``wanted`` is to share, None when there is none."""
-    if wanted.network_service is None:
-        return None
-    name = wanted.name.removesuffix(wanted.service_name) + wanted.network_service
-    return next((each for each in world.containers if each.name == name), None)
+def _missing_networks_and_volumes(view: View) -> Iterator[Step]:
+    """Yield what services need that aren't held: a held one may wait for just this."""
+    held = view.world.held_services
+    active = [each for each in view.target.containers if each.service_id not in held]
+    for name in sorted({net for each in active for net in each.networks}):
+        if name not in view.world.networks:
+            yield CreateNetwork(name)
+    for name in sorted({volume for each in active for volume in each.volumes}):
+        if name not in view.world.volumes:
+            yield CreateVolume(name)
 
 
-def _network_difference(world: World, wanted: WantedContainer, found: Container) -> str | None:
-    """Name the network that is gone, was made anew, or isn't connected."""
-    base = base_of(world, wanted)
-    if base is not None and found.network_of not in (base.id, base.name):
-        return f"network of {wanted.network_service}"
-    for network in wanted.networks:
-        known = world.networks.get(network)
-        if known is None or found.networks.get(network) not in ("", known):
-            return f"network {network}"
-    return None
-
-
-def is_as_wanted(world: World, wanted: WantedContainer) -> bool:
-    """Tell whether the service is in its wanted state and configuration."""
-    found = own_container(world, wanted)
-    if found is None or difference(world, wanted, found):
-        return False
-    match wanted.state:
-        case ServiceState.STOPPED:
-            return found.state not in _UP
-        case ServiceState.PAUSED:
-            return found.state is EngineState.PAUSED
-    return found.state is EngineState.RUNNING or completed(wanted, found)
-
-
-def completed(wanted: WantedContainer, found: Container) -> bool:
-    """Tell whether a service that runs once has done so with success."""
-    return wanted.runs_once and found.state is EngineState.EXITED and found.exit_code == 0
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    """One look at both sides."""
-
-    world: World
-    target: Target
-
-    def pulls(self) -> Iterator[Step]:
-        """Missing images, and those that are to be looked up again for each target."""
-        for image in sorted({each.image for each in self.target.containers}):
-            always = any(e.always_pull for e in self.target.containers if e.image == image)
-            due = image not in self.world.images or (
-                always and image not in self.world.fresh_images
-            )
-            if due and image not in self.world.held_images:
-                yield PullImage(image)
-
-    def may_stop(self) -> bool:
-        """Tell whether each wanted image is there, or is pulled first by this very plan."""
-        return not any(self._lacks_image(each) for each in self.target.containers)
-
-    def missing_networks_and_volumes(self) -> Iterator[Step]:
-        """Yield what services need that aren't held: a held one may wait for just this."""
-        held = self.world.held_services
-        active = [each for each in self.target.containers if each.service_id not in held]
-        for name in sorted({net for each in active for net in each.networks}):
-            if name not in self.world.networks:
-                yield CreateNetwork(name)
-        for name in sorted({volume for each in active for volume in each.volumes}):
-            if name not in self.world.volumes:
-                yield CreateVolume(name)
-
-    def removals(self) -> Iterator[Step]:
-        """Containers that nobody wants, and replaced ones that hold a port another one needs."""
-        if self.may_stop():
-            for found in sorted(self.world.containers, key=lambda each: each.name):
-                if found in self._unwanted() or self._stands_in_the_way(found):
-                    yield from _removal(found)
-
-    def service_steps(self) -> Iterator[Step]:
-        starting: set[str] = set()
-        for wanted in _in_order(self.target.containers):
-            steps = tuple(self._steps_of(wanted, frozenset(starting)))
-            if any(isinstance(step, StartContainer) for step in steps):
-                starting.add(wanted.service_id)
-            yield from steps
-
-    def unused_networks(self) -> Iterator[Step]:
-        gone = self._unwanted() if self.may_stop() else ()
-        used = {net for each in self.target.containers for net in each.networks}
-        used |= {net for e in self.world.containers if e not in gone for net in e.networks}
-        for name in sorted(self.world.networks.keys() - used - self.world.held_networks):
-            yield RemoveNetwork(name)
-
-    def _steps_of(self, wanted: WantedContainer, starting: frozenset[str]) -> Iterator[Step]:
-        found = own_container(self.world, wanted)
-        if wanted.service_id in self.world.held_services:
-            return
-        state = EngineState.CREATED
-        if found is not None and not difference(self.world, wanted, found):
-            if completed(wanted, found) and wanted.state is ServiceState.RUNNING:
-                return
-            state = found.state
-        elif not self._can_create(wanted, found):
-            return
-        else:
-            if found is not None and not self._stands_in_the_way(found):
+def _removals(view: View) -> Iterator[Step]:
+    """Containers that nobody wants, and replaced ones that have to go before others come."""
+    if view.may_stop():
+        unwanted = view.unwanted()
+        for found in sorted(view.world.containers, key=lambda each: each.name):
+            if found in unwanted or view.stands_in_the_way(found):
                 yield from _removal(found)
-            yield CreateContainer(wanted.service_id, wanted.name)
-        yield from _transition(wanted, state, may_start=self._may_start(wanted, starting))
 
-    def _can_create(self, wanted: WantedContainer, found: Container | None) -> bool:
-        """Tell whether image, name and shared network are there, and what stood there may go."""
-        holder = next((e for e in self.world.containers if e.name == wanted.name), None)
-        in_the_way = found if holder is None else holder
-        if in_the_way is not None and not self.may_stop():
-            return False
-        if holder is not None and holder is not found and holder.service_id in self._left():
-            return False
-        return not self._lacks_image(wanted) and not self._lacks_base(wanted)
 
-    def _may_start(self, wanted: WantedContainer, starting: frozenset[str]) -> bool:
-        """Tell whether its ports are free and what it waits for is so."""
-        own = own_container(self.world, wanted)
-        staying = (e for e in self.world.containers if e != own and self._stays(e))
-        if any(each.state in _UP and each.ports & wanted.ports for each in staying):
-            return False
-        return all(
-            self._holds(name, condition, wanted.app_id, starting)
-            for name, condition in wanted.depends_on.items()
-        )
+def _service_steps(view: View) -> Iterator[Step]:
+    starting: set[str] = set()
+    for wanted in _in_order(view.target.containers):
+        steps = tuple(_steps_of(view, wanted, frozenset(starting)))
+        if any(isinstance(step, StartContainer) for step in steps):
+            starting.add(wanted.service_id)
+        yield from steps
 
-    def _stays(self, found: Container) -> bool:
-        return not self.may_stop() or found.service_id in self._left()
 
-    def _holds(
-        self, name: str, condition: DependsOn, app_id: str, starting: frozenset[str]
-    ) -> bool:
-        others = [e for e in self.target.containers if e.app_id == app_id]
-        other = next((e for e in others if name in (e.service_name, e.service_id)), None)
-        if other is None:
-            return False
-        found = own_container(self.world, other)
-        if condition is DependsOn.STARTED and other.service_id in starting:
-            return True
-        if found is None or difference(self.world, other, found):
-            return False
-        match condition:
-            case DependsOn.STARTED:
-                return found.state is EngineState.RUNNING or completed(other, found)
-            case DependsOn.HEALTHY:
-                return found.state is EngineState.RUNNING and found.health == "healthy"
-        return found.state is EngineState.EXITED and found.exit_code == 0
+def _steps_of(view: View, wanted: WantedContainer, starting: frozenset[str]) -> Iterator[Step]:
+    found = own_container(view.world, wanted)
+    if wanted.service_id in view.world.held_services:
+        return
+    state = EngineState.CREATED
+    if found is not None and not difference(view.world, wanted, found):
+        if completed(wanted, found) and wanted.state is ServiceState.RUNNING:
+            return
+        if _is_failing(view.world, wanted, found):
+            yield RestartContainer(wanted.service_id, wanted.name)
+            return
+        state = found.state
+    elif not view.can_create(wanted, found):
+        return
+    else:
+        yield from _way_cleared(view, wanted, found)
+        yield CreateContainer(wanted.service_id, wanted.name)
+    yield from _transition(wanted, state, may_start=view.may_start(wanted, starting))
 
-    def _lacks_image(self, wanted: WantedContainer) -> bool:
-        image = wanted.image
-        return image not in self.world.images and image in self.world.held_images
 
-    def _lacks_base(self, wanted: WantedContainer) -> bool:
-        """Tell whether the container whose network it is to share isn't up yet."""
-        base = base_of(self.world, wanted)
-        return wanted.network_service is not None and (base is None or base.state not in _UP)
+def _is_failing(world: World, wanted: WantedContainer, found: Container) -> bool:
+    running = found.state is EngineState.RUNNING and wanted.state is ServiceState.RUNNING
+    return running and found.id in world.failing
 
-    def _unwanted(self) -> tuple[Container, ...]:
-        kept = [own_container(self.world, each) for each in self.target.containers]
-        left = self._left()
-        return tuple(
-            each
-            for each in self.world.containers
-            if each not in kept and each.service_id not in left
-        )
 
-    def _left(self) -> frozenset[str]:
-        """Return the services whose containers stay as they are: refused ones, and held ones."""
-        refused = frozenset(each.service_id for each in self.target.refused)
-        return refused | self.world.held_services
+def _way_cleared(view: View, wanted: WantedContainer, found: Container | None) -> Iterator[Step]:
+    """Yield what lets a new container have the service's name."""
+    if found is None or view.stands_in_the_way(found):
+        return
+    if view.hands_over(wanted, found):
+        if found.name != old_name(wanted.name):
+            yield RenameContainer(wanted.service_id, found.name, old_name(wanted.name))
+        return
+    yield from _removal(found)
 
-    def _stands_in_the_way(self, found: Container) -> bool:
-        """Tell whether it is replaced anyway, and has a port or name that another service wants."""
-        wanted = next(
-            (e for e in self.target.containers if own_container(self.world, e) == found), None
-        )
-        if wanted is None or wanted.service_id in self.world.held_services:
-            return False
-        others = [each for each in self.target.containers if each is not wanted]
-        needed = any(found.ports & each.ports or found.name == each.name for each in others)
-        return needed and difference(self.world, wanted, found) is not None
+
+def _unused_networks(view: View) -> Iterator[Step]:
+    gone = view.unwanted() if view.may_stop() else ()
+    used = {net for each in view.target.containers for net in each.networks}
+    used |= {net for e in view.world.containers if e not in gone for net in e.networks}
+    for name in sorted(view.world.networks.keys() - used - view.world.held_networks):
+        yield RemoveNetwork(name)
+
+
+def _unused_images(view: View, *, settled: bool) -> Iterator[Step]:
+    """Images that this device brought: at leisure those that nothing may need again.
+
+    Where an image waits for room, all that aren't wanted by this very target.
+    """
+    target, world = view.target, view.world
+    wanted = {each.image for each in target.containers} | target.prefetch
+    if not view.deletes_first():
+        if target.kept_images is None or not settled:
+            return
+        wanted |= target.kept_images
+    in_use = {each.image_id for each in world.containers}
+    for image, image_id in sorted(world.own_images.items()):
+        if image not in wanted | world.held_removals and image_id not in in_use:
+            yield RemoveImage(image)
 
 
 def _removal(found: Container) -> Iterator[Step]:
     if found.state is EngineState.PAUSED:
         yield UnpauseContainer(found.service_id, found.name)
-    if found.state in _UP:
+    if found.state in UP:
         yield StopContainer(found.service_id, found.name)
     yield RemoveContainer(found.service_id, found.name)
 
@@ -298,10 +218,10 @@ def _transition(wanted: WantedContainer, state: EngineState, *, may_start: bool)
     if wanted.state is ServiceState.STOPPED:
         if state is EngineState.PAUSED:
             yield UnpauseContainer(*service)
-        if state in _UP:
+        if state in UP:
             yield StopContainer(*service)
         return
-    if state not in _UP:
+    if state not in UP:
         if not may_start:
             return
         yield StartContainer(*service)

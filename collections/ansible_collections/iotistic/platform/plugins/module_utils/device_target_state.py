@@ -153,6 +153,10 @@ class TargetStates:
             }
             if not waiting:
                 return
+            left = [uuid for uuid in waiting if _was_given_up(reports[uuid], waiting[uuid])]
+            if left:
+                told = "\n".join(_told(uuid, waiting[uuid], reports[uuid]) for uuid in left)
+                raise ApiError(f"tried and given up, what ran before runs again:\n{told}")
             if time.monotonic() > deadline:
                 told = "\n".join(_told(uuid, waiting[uuid], reports[uuid]) for uuid in waiting)
                 raise ApiError(f"not applied within {timeout} s:\n{told}")
@@ -175,6 +179,11 @@ def _facts(view: dict[str, Any]) -> dict[str, Any]:
         "spec_revision": view["specRevision"],
         "etag": view.get("etag"),
     }
+
+
+def _was_given_up(report: dict[str, Any], version: int) -> bool:
+    """Tell whether the device has gone back to what it had: waiting won't change that."""
+    return (report.get("status"), report.get("failedVersion")) == ("rolled_back", version)
 
 
 def _told(uuid: str, version: int, report: dict[str, Any]) -> str:

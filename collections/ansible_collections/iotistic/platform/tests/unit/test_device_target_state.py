@@ -150,3 +150,12 @@ def test_a_refused_service_is_told(run, platform, devices):
     waiting = {"wait": True, "wait_timeout": 0}
     late = run("device_target_state", failing=True, uuid=PUMP, apps=apps(), **waiting, **devices)
     assert "service 1 is refused: privileged is denied" in late["msg"]
+
+
+def test_a_release_that_was_given_up_ends_the_waiting_at_once(run, platform, devices):
+    failure = {"type": "health", "message": "web: the container is unhealthy"}
+    platform.reports[PUMP] = {"status": "rolled_back", "failedVersion": 1, "failure": failure}
+    waiting = {"wait": True, "wait_timeout": 3600}
+    left = run("device_target_state", failing=True, uuid=PUMP, apps=apps(), **waiting, **devices)
+    assert "tried and given up, what ran before runs again" in left["msg"]
+    assert "health: web: the container is unhealthy" in left["msg"]

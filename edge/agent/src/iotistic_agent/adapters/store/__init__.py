@@ -7,6 +7,7 @@ from typing import Self
 
 from iotistic_agent.adapters.store.database import Database
 from iotistic_agent.adapters.store.identity import Identity
+from iotistic_agent.adapters.store.leases import Leases
 from iotistic_agent.adapters.store.outbox import Outbox
 from iotistic_agent.adapters.store.sync import MAX_SET_ASIDE, Sync
 from iotistic_agent.adapters.store.targets import StoredTarget, Targets
@@ -26,6 +27,7 @@ class Store:
         self.targets = Targets(database, self.sync)
         self.outbox = Outbox(database, self.sync, bound)
         self.traffic = TrafficLedger(database)
+        self.leases = Leases(database, database.clock)
 
     @classmethod
     def open(cls, path: Path, now: Callable[[], datetime], outbox: Bound | None = None) -> Self:

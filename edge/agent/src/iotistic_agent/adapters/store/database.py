@@ -22,7 +22,7 @@ class Database:
 
     def __init__(self, connection: sqlite3.Connection, now: Callable[[], datetime]) -> None:
         self._connection = connection
-        self._now = now
+        self.clock = now
 
     @classmethod
     def open(cls, path: Path, now: Callable[[], datetime]) -> Self:
@@ -50,7 +50,7 @@ class Database:
 
     def now(self) -> str:
         """Return the time as it is stored."""
-        return format_time(self._now())
+        return format_time(self.clock())
 
     def row(self, query: str, *values: object) -> Any:
         """Return the first row that ``query`` finds, None when there is none."""

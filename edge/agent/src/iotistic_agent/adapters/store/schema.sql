@@ -68,3 +68,27 @@ CREATE TABLE IF NOT EXISTS traffic (
     received INTEGER NOT NULL,
     PRIMARY KEY (month, lane)
 ) STRICT;
+-- The image ids that a committed target ran with, by reference: tags may move meanwhile.
+CREATE TABLE IF NOT EXISTS release_images (
+    etag TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    imageId TEXT NOT NULL,
+    PRIMARY KEY (etag, reference)
+) STRICT;
+-- Targets that were tried and left, with the report's word for why.
+CREATE TABLE IF NOT EXISTS given_up (
+    etag TEXT PRIMARY KEY,
+    type TEXT NOT NULL
+) STRICT;
+-- Candidates of which a step was done, with the agent's starts since.
+CREATE TABLE IF NOT EXISTS trials (
+    etag TEXT PRIMARY KEY,
+    boots INTEGER NOT NULL
+) STRICT;
+-- Who asks for no updates, until when, and for how many seconds that was asked.
+CREATE TABLE IF NOT EXISTS leases (
+    owner TEXT PRIMARY KEY,
+    reason TEXT NOT NULL,
+    until TEXT NOT NULL,
+    seconds INTEGER NOT NULL
+) STRICT;

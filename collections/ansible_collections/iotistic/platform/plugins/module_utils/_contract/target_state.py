@@ -105,6 +105,17 @@ class Service:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        self._check_hand_over()
+
+    def _check_hand_over(self) -> None:
+        """Refuse what two containers of one service can't have at the same time."""
+        mode = self.config.network_mode
+        if self.update_strategy is UpdateStrategy.HAND_OVER:
+            if self.config.ports:
+                raise ContractError("/updateStrategy", "hand-over: not together with ports")
+            if mode not in (None, "bridge", "none"):
+                detail = f"hand-over: not together with networkMode {mode}"
+                raise ContractError("/updateStrategy", detail)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

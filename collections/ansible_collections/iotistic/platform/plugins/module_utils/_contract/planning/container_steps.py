@@ -10,7 +10,10 @@ __all__ = [
     "PauseContainer",
     "PullImage",
     "RemoveContainer",
+    "RemoveImage",
     "RemoveNetwork",
+    "RenameContainer",
+    "RestartContainer",
     "StartContainer",
     "Step",
     "StopContainer",
@@ -21,6 +24,13 @@ __all__ = [
 @dataclass(frozen=True, slots=True)
 class PullImage:
     """Bring the image ``image`` onto the device."""
+
+    image: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveImage:
+    """Remove an image that this device brought and needs no more."""
 
     image: str
 
@@ -87,6 +97,23 @@ class UnpauseContainer:
 
 
 @dataclass(frozen=True, slots=True)
+class RestartContainer:
+    """Stop and start the container, which keeps its id."""
+
+    service_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenameContainer:
+    """Let the running container make room for its successor's name."""
+
+    service_id: str
+    name: str
+    new_name: str
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveContainer:
     """Remove the container, never its volumes."""
 
@@ -96,6 +123,7 @@ class RemoveContainer:
 
 Step = (
     PullImage
+    | RemoveImage
     | CreateNetwork
     | CreateVolume
     | RemoveNetwork
@@ -104,5 +132,7 @@ Step = (
     | StopContainer
     | PauseContainer
     | UnpauseContainer
+    | RestartContainer
+    | RenameContainer
     | RemoveContainer
 )

@@ -2,12 +2,15 @@
 """From a device's target to the containers that it must have."""
 
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 
 from ..codec import canonical
 from ..device_target import DeviceTarget
+from ..service_config import RESTARTED_AT
 from ..target_state import App, DependsOn, Port, PullPolicy, Service, ServiceConfig
 from .container_body import Device, container_body, default_network, engine_name
-from .container_world import Refusal, Target, WantedContainer
+from .container_world import Probes, Refusal, Target, WantedContainer
 from .host_paths import HostPaths
 from .policy import Policy, objections
 
@@ -63,6 +66,8 @@ def _wanted(app: App, service: Service, device: Device) -> WantedContainer:
         image=service.image_name,
         state=service.state,
         config_hash=_hash(body, networks, service),
+        release_hash=_hash(_without_restart(body), networks, service),
+        update_strategy=service.update_strategy,
         always_pull=service.pull_policy is PullPolicy.ALWAYS,
         runs_once=config.restart == "no" or config.restart.startswith("on-failure"),
         networks=networks,
@@ -73,6 +78,11 @@ def _wanted(app: App, service: Service, device: Device) -> WantedContainer:
         ),
         ports=frozenset(_published(port, device) for port in config.ports),
         depends_on=_dependencies(config),
+        probes=Probes(
+            startup=config.startup_probe,
+            liveness=config.liveness_probe,
+            readiness=config.readiness_probe,
+        ),
         network_service=config.network_service,
         body=body,
         secrets=config.secrets,
@@ -84,6 +94,11 @@ def _hash(body: object, networks: tuple[str, ...], service: Service) -> str:
     secrets = {name: secret.hmac or "" for name, secret in service.config.secrets.items()}
     content = canonical({"body": body, "networks": networks, "secrets": secrets})
     return hashlib.sha256(content).hexdigest()
+
+
+def _without_restart(body: Mapping[str, Any]) -> dict[str, Any]:
+    labels = {name: text for name, text in body["Labels"].items() if name != RESTARTED_AT}
+    return {**body, "Labels": labels}
 
 
 def _networks(app: App, service: Service, device: Device) -> tuple[str, ...]:

@@ -6,9 +6,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from ..target_state import DependsOn, ServiceState
+from ..probes import Probe
+from ..target_state import DependsOn, ServiceState, UpdateStrategy
 
-__all__ = ["Container", "EngineState", "Refusal", "Target", "WantedContainer", "World"]
+__all__ = [
+    "NO_PROBES",
+    "Container",
+    "EngineState",
+    "Probes",
+    "Refusal",
+    "Target",
+    "WantedContainer",
+    "World",
+]
 
 
 class EngineState(StrEnum):
@@ -29,7 +39,8 @@ class Container:
 
     ``networks`` maps names to ids, an id being "" where the engine doesn't tell; ``ports`` are
     ``[ip:]port/protocol`` on the host. ``network_of`` is id or name of the container whose
-    network it shares.
+    network it shares; ``restarts`` counts the engine's own restarts since it was last started,
+    at ``started_at``; ``address`` is where the device reaches it.
     """
 
     id: str
@@ -41,6 +52,9 @@ class Container:
     exit_code: int | None = None
     health: str | None = None
     error: str | None = None
+    restarts: int = 0
+    started_at: str | None = None
+    address: str | None = None
     networks: Mapping[str, str] = field(default_factory=dict)
     ports: frozenset[str] = frozenset()
     network_of: str | None = None
@@ -51,9 +65,10 @@ class World:
     """All that the engine holds of this device.
 
     ``images`` maps references to image ids, ``digests`` those to what registries call them, and
-    ``networks`` names to ids. ``fresh_images`` were
-    pulled since the target came; ``held_…`` are those whose last try failed, or is under way:
-    nothing is asked for them meanwhile.
+    ``networks`` names to ids. ``own_images`` are the references that this device brought, with
+    their ids. ``fresh_images`` were pulled since the target came; ``cramped_images`` find no room
+    on the disk. ``failing`` are the ids of containers that don't answer their liveness probe.
+    ``held_…`` are those whose last try failed, or is under way: they aren't asked for meanwhile.
     """
 
     containers: tuple[Container, ...] = ()
@@ -61,10 +76,29 @@ class World:
     digests: Mapping[str, str] = field(default_factory=dict)
     networks: Mapping[str, str] = field(default_factory=dict)
     volumes: frozenset[str] = frozenset()
+    own_images: Mapping[str, str] = field(default_factory=dict)
     fresh_images: frozenset[str] = frozenset()
+    cramped_images: frozenset[str] = frozenset()
+    failing: frozenset[str] = frozenset()
     held_images: frozenset[str] = frozenset()
     held_services: frozenset[str] = frozenset()
     held_networks: frozenset[str] = frozenset()
+    held_removals: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probes:
+    """What the agent asks a running container: whether it is up yet, alive, ready."""
+
+    startup: Probe | None = None
+    liveness: Probe | None = None
+    readiness: Probe | None = None
+
+    def __bool__(self) -> bool:
+        return any((self.startup, self.liveness, self.readiness))
+
+
+NO_PROBES = Probes()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +106,8 @@ class WantedContainer:
     """One service as its container must be.
 
     ``body`` is the engine's create request without
-    secrets; ``secrets`` maps variables to sealed values. ``config_hash`` covers both.
+    secrets; ``secrets`` maps variables to sealed values. ``config_hash`` covers both, and so does
+    ``release_hash``, but for the label that only asks for a restart.
     ``network_service`` names the service of the same app whose network it shares.
     """
 
@@ -83,12 +118,15 @@ class WantedContainer:
     image: str
     state: ServiceState
     config_hash: str
+    release_hash: str = ""
+    update_strategy: UpdateStrategy = UpdateStrategy.DOWNLOAD_THEN_KILL
     always_pull: bool = False
     runs_once: bool = False
     networks: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
     ports: frozenset[str] = frozenset()
     depends_on: Mapping[str, DependsOn] = field(default_factory=dict)
+    probes: Probes = NO_PROBES
     network_service: str | None = None
     body: Mapping[str, Any] = field(default_factory=dict)
     secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
@@ -108,8 +146,12 @@ class Refusal:
 class Target:
     """The containers that must be there, and the services that were refused.
 
-    What a refused service had before stays as it is.
+    What a refused service had before stays as it is. ``prefetch`` are images to be brought for
+    later; ``kept_images`` may be needed again. Others that the device brought are removed once
+    all is as wanted, unless ``kept_images`` is None.
     """
 
     containers: tuple[WantedContainer, ...] = ()
     refused: tuple[Refusal, ...] = ()
+    prefetch: frozenset[str] = frozenset()
+    kept_images: frozenset[str] | None = None
