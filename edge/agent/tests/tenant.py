@@ -1,5 +1,6 @@
 """A tenant's device API, small and real: TLS by the project's PKI, registration by its crypto."""
 
+import gzip
 import hashlib
 import json
 import ssl
@@ -62,6 +63,7 @@ class Tenant:
     api_keys: list[str] = field(default_factory=list)
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
     sections: dict[str, Any] = field(default_factory=dict)
+    lines: dict[str, list[Any]] = field(default_factory=dict)
     poll_interval_ms: int = 1000
     changed: threading.Condition = field(default_factory=threading.Condition)
 
@@ -121,6 +123,10 @@ class Tenant:
             return open_routes[route](request.body)
         if request.headers.get("x-device-api-key") not in self.api_keys[-1:]:
             return 401, {}, {"code": "unauthorized", "title": "no"}
+        lane = route.rpartition("/")[2]
+        if request.method == "POST" and lane in {"logs", "metrics", "events", "readings"}:
+            self.lines.setdefault(lane, []).extend(request.body)
+            return 204, {}, None
         if request.method == "PATCH":
             another = request.body["epoch"] != self.sections.get("epoch")
             self.sections = request.body if another else {**self.sections, **request.body}
@@ -191,9 +197,13 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         content = self.rfile.read(length)
         headers = {name.lower(): text for name, text in self.headers.items()}
-        request = Request(
-            self.command, self.path, headers, json.loads(content) if content else None
-        )
+        if headers.get("content-encoding") == "gzip":
+            content = gzip.decompress(content)
+        if headers.get("content-type") == "application/x-ndjson":
+            body: Any = [json.loads(line) for line in content.splitlines()]
+        else:
+            body = json.loads(content) if content else None
+        request = Request(self.command, self.path, headers, body)
         with self.tenant.changed:
             status, answer_headers, body = self.tenant.answer(request)
             self.tenant.requests.append(request)

@@ -12,6 +12,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from edge.agent.tests.tenant import ADDRESS
 from edge.agent.tests.test_agent_real import Device, app, applied
+from iotistic_contract.lanes import EventType
 from iotistic_pki import ca
 from iotistic_pki.keys import new_key, private_pem
 from iotistic_pki.requests import make_request
@@ -79,7 +80,7 @@ def cloud(broker, authority) -> Iterator[CloudSide]:
 def test_status_update_and_will(device, tenant, cloud, busybox):
     status = f"iot/device/{device.uuid}/status"
     tenant.set_apps(app(busybox, one={}), 1)
-    device.start(POLL_INTERVAL_MS="60000")
+    device.start(POLL_INTERVAL_MS="60000", METRICS_INTERVAL_MS="500")
     cloud.wait_for(lambda: cloud.seen.get(status) == [{"online": True}])
     tenant.wait_for(lambda: applied(tenant, 1))
     cloud.wait_for(lambda: f"iot/device/{device.uuid}/state" in cloud.seen)
@@ -90,6 +91,10 @@ def test_status_update_and_will(device, tenant, cloud, busybox):
     tenant.wait_for(lambda: applied(tenant, 2))
     assert time.monotonic() - began < 5, "it polled because it was told to"
     assert tenant.sections["pollIntervalMs"] == 900_000, "the broker makes polls rare"
+    copies = (f"iot/device/{device.uuid}/events", f"iot/device/{device.uuid}/metrics")
+    cloud.wait_for(lambda: all(topic in cloud.seen for topic in copies))
+    assert {event["type"] for event in cloud.seen[copies[0]]} <= set(EventType)
+    assert cloud.seen[copies[1]][0]["metrics"]["memory_total"] > 0
     device.kill()
     cloud.wait_for(lambda: cloud.seen[status][-1] == {"online": False})
 

@@ -25,10 +25,15 @@ def test_status_says_how_it_stands_and_is_quick(device, tenant, busybox):
     assert found["health"]["checks"]["engine"] == {"ok": True, "detail": None}
     assert found["connection"]["state"] == "online"
     assert found["metrics"]["memory_total"] > 0
+    assert (found["link"]["profile"], found["link"]["budgetBytes"]) == ("lan", None)
+    assert found["link"]["lanes"]["state"]["receivedBytes"] > 1000
+    assert found["outbox"].keys() == {"waiting", "dropped", "refused"}
     shown = iotctl(device, "status")
     assert shown.returncode == 0
     assert re.search(r"^target +version 3, applied \(applied: 3\)$", shown.stdout, re.MULTILINE)
     assert re.search(r"^services +1 exited, 1 running$", shown.stdout, re.MULTILINE)
+    assert re.search(r"^link +lan, [\d.]+ MB in \d{4}-\d\d$", shown.stdout, re.MULTILINE)
+    assert re.search(r"^outbox +\w", shown.stdout, re.MULTILINE)
     assert re.search(r"^machine +cpu [\d.]+ %, .*memory \d+/\d+ MB", shown.stdout, re.MULTILINE)
     took, before = [], resource.getrusage(resource.RUSAGE_CHILDREN)
     for _ in range(5):

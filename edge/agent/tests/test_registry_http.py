@@ -42,3 +42,9 @@ def test_the_request_names_the_host_as_the_address_does(url, proxied, first, hos
     assert (lines[0], lines[1]) == (first, f"Host: {host}")
     plain = proxied and url.startswith("http://")
     assert ("Proxy-Authorization: Basic bWU6cHc=" in lines) is plain
+
+
+def test_a_registry_on_the_device_itself_is_reached_without_the_proxy():
+    http = RegistryHttp(registry_settings({"HTTPS_PROXY": "proxy:3128"}), Stop())
+    hosts = [http._connection(f"https://{host}/v2/")[0].host for host in ("127.0.0.1:5", "ghcr.io")]
+    assert hosts == ["127.0.0.1", "proxy"]

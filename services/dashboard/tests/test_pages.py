@@ -34,7 +34,7 @@ class Read(HTMLParser):
 
 @pytest.mark.parametrize(
     "path", ["/", "/devices", AT, f"{AT}/services", f"{AT}/deploy", f"{AT}/events",
-             f"{AT}/settings", f"{AT}/remove", f"/devices?q={ATTACK}"],
+             f"{AT}/logs", f"{AT}/settings", f"{AT}/remove", f"/devices?q={ATTACK}"],
 )  # fmt: skip
 async def test_what_devices_and_people_write_stays_text(ada, tenant, path):
     tenant.devices = [ONE]
@@ -57,6 +57,8 @@ async def test_what_devices_and_people_write_stays_text(ada, tenant, path):
         "data": {"error": ATTACK},
     }
     tenant.answers["GET", f"{API}/events"] = {"items": [event], "next": ATTACK}
+    line = {"level": ATTACK, "service": ATTACK, "message": ATTACK, "at": ATTACK}
+    tenant.answers["GET", f"{API}/logs"] = {"items": [line], "next": ATTACK}
     answer = await ada._ask("GET", path.partition("?")[0], {}, query_string=path.partition("?")[2])
     assert answer.status_code == 200
     assert Read(answer.text).bad == []
@@ -275,3 +277,32 @@ async def test_a_device_that_is_let_in_again_needs_a_key_of_its_fleet(ada, tenan
 async def test_a_path_that_leads_elsewhere_leads_nowhere(ada, path):
     assert (await ada.post(path, act="stop")).status_code == 404
     assert (await ada.get(path)).status_code == 404
+
+
+async def test_log_lines_are_asked_for_as_the_page_says(ada, tenant):
+    tenant.devices = [ONE]
+    line = {"level": "warning", "service": "a", "message": "no route", "at": moment(minutes=1)}
+    agent = {"level": "info", "component": "cloudSync", "message": "up", "at": moment(hours=1)}
+    tenant.answers["GET", f"{API}/logs"] = {"items": [line, agent], "next": "17"}
+    service = {"serviceId": "a", "serviceName": "pump", "imageName": "x"}
+    spec = {"apps": {"x": {"appName": "X", "services": [service]}}}
+    tenant.answers["GET", f"{API}/target-state"] = {
+        "uuid": ONE["uuid"], "spec": spec, "overrides": {},
+    }  # fmt: skip
+    page = (await ada.get(f"{AT}/logs?service=a&level=warning&before=40&x=1")).text
+    assert "no route" in page
+    assert 'href="' + AT + '/logs?service=a&amp;level=warning&amp;before=17"' in page
+    assert '<option value="a" selected>pump</option>' in page
+    assert "hx-trigger" not in page[page.index('id="lines"') :], "what is old doesn't change"
+    assert "cloudSync" in page
+    newest = (await ada.get(f"{AT}/logs?level=loud&before=x")).text
+    assert 'hx-trigger="every 10s' in newest
+    assert "before=17" in newest
+
+
+async def test_no_log_lines_say_why(ada, tenant):
+    tenant.devices = [ONE]
+    page = (await ada.get(f"{AT}/logs")).text
+    assert "config.logging.upload" in page
+    part = (await ada.get(f"{AT}/logs?part=lines")).text
+    assert "<html" not in part

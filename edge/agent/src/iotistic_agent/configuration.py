@@ -1,5 +1,6 @@
 """What the target says about the agent itself."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from iotistic_agent.adapters.store import StoredTarget
@@ -9,19 +10,25 @@ from iotistic_contract.device_target import read_target
 from iotistic_contract.target_state import DeviceConfig
 from iotistic_contract.update_window import UpdateWindow
 
-__all__ = ["DEFAULT_POLL_MS", "Configuration", "configuration"]
+__all__ = ["DEFAULT_POLL_MS", "Configuration", "Configured", "configuration"]
 
 DEFAULT_POLL_MS = 30_000
 DEFAULT_RECONCILE_MS = 30_000
 DEFAULT_HEALTH_WINDOW_MS = 10_000
 DEFAULT_HEALTH_TIMEOUT_MS = 300_000
 LAN_MS, METERED_MS = 900_000, 21_600_000
+REPORT_METRICS_MS = 86_400_000
+BUDGETS_MB = {"lte": 500, "metered": 10}
 METRICS_MS = {None: 60_000, "lan": 60_000, "lte": 300_000, "metered": 3_600_000}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """Intervals in milliseconds; ``linked_poll_ms`` is the least while the broker tells news."""
+    """Intervals in milliseconds; ``linked_poll_ms`` is the least while the broker tells news.
+
+    ``report_metrics_ms`` is the least between two samples in reports, others go by their lane.
+    ``link_budget_mb``: megabytes a month, None without a bound.
+    """
 
     poll_ms: int
     linked_poll_ms: int
@@ -30,8 +37,15 @@ class Configuration:
     reconcile_ms: int
     health_window_ms: int
     health_timeout_ms: int
+    report_metrics_ms: int
     log_level: str
+    log_upload: bool
+    link_profile: str
+    link_budget_mb: int | None
     update_window: UpdateWindow | None = None
+
+
+Configured = Callable[[], Configuration]
 
 
 def configuration(stored: StoredTarget | None, settings: Settings) -> Configuration:
@@ -39,7 +53,9 @@ def configuration(stored: StoredTarget | None, settings: Settings) -> Configurat
     config = _config(stored)
     told = (config.settings if config else None) or Told()
     level = config.logging.level if config and config.logging else None
+    upload = config.logging.upload if config and config.logging else None
     profile = config.link_profile if config else None
+    budget = config.link_budget_mb if config else None
     return Configuration(
         poll_ms=told.poll_interval_ms or settings.poll_interval_ms or DEFAULT_POLL_MS,
         linked_poll_ms=METERED_MS if profile == "metered" else LAN_MS,
@@ -57,7 +73,11 @@ def configuration(stored: StoredTarget | None, settings: Settings) -> Configurat
             DEFAULT_HEALTH_TIMEOUT_MS,
         ),
         update_window=config.update_window if config else None,
+        report_metrics_ms=REPORT_METRICS_MS if profile == "metered" else 0,
         log_level=level or settings.log_level,
+        log_upload=profile in {None, "lan"} if upload is None else upload,
+        link_profile=str(profile or "lan"),
+        link_budget_mb=budget or BUDGETS_MB.get(profile or "lan"),
     )
 
 

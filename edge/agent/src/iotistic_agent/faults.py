@@ -88,13 +88,17 @@ class CloudUnavailable(AgentFault):
 
 
 class Refused(AgentFault):
-    """The cloud answered with a refusal that a repetition doesn't change."""
+    """The cloud answered with a refusal that a repetition doesn't change.
 
-    def __init__(self, status: int, code: str, detail: str) -> None:
+    ``pointer`` is the first place of the body that it names.
+    """
+
+    def __init__(self, status: int, code: str, detail: str, pointer: str | None = None) -> None:
         super().__init__(f"{status} {code}: {detail}")
         self.status = status
         self.code = code
         self.detail = detail
+        self.pointer = pointer
 
 
 class Unauthorized(Refused):

@@ -1,5 +1,7 @@
 """How it stands with the cloud, as all loops see it."""
 
+from collections.abc import Callable
+
 from iotistic_agent.logs import Component, log
 
 __all__ = ["Link"]
@@ -18,6 +20,11 @@ class Link:
         self.state = "online"
         self.subscribed = False
         self.latency_ms: float | None = None
+        self._readers: list[Callable[[str, str | None], None]] = []
+
+    def tell(self, reader: Callable[[str, str | None], None]) -> None:
+        """Call ``reader`` with each new state, and with the reason of a bad one."""
+        self._readers.append(reader)
 
     def succeeded(self) -> None:
         """Note a call that was answered."""
@@ -36,3 +43,5 @@ class Link:
         if state != self.state:
             self.state = state
             log(Component.SYNC).info(f"connection_{state}", extra={"reason": why} if why else {})
+            for reader in self._readers:
+                reader(state, why)

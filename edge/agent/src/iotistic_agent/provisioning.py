@@ -3,16 +3,17 @@
 import re
 import ssl
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPSConnection
+from http.client import HTTPException
 from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from iotistic_agent.adapters.cloud import TIMEOUT, Cloud, verified_by, words
+from iotistic_agent.adapters.cloud import Cloud, tls_connection, verified_by, words
 from iotistic_agent.adapters.keys import DeviceKeys
 from iotistic_agent.faults import CloudUnavailable, Refused, RegistrationRefused
+from iotistic_agent.proxies import NO_PROXIES, Proxies
 from iotistic_agent.registration import Registration, registration_from
 from iotistic_agent.settings import Settings
 from iotistic_contract.codec import b64u_encode, decode, encode
@@ -58,8 +59,9 @@ def register(
     CloudUnavailable: again later, from here on; RegistrationRefused: a person must look. The
     keys are on disk already and stay the same for each try.
     """
-    ca_pem = None if string.pin is None else fetched_ca(string)
-    cloud = Cloud(string.origin, verified_by(ca_pem, settings.ca_file))
+    ca_pem = None if string.pin is None else fetched_ca(string, settings.proxies)
+    context = verified_by(ca_pem, settings.ca_file)
+    cloud = Cloud(string.origin, context, proxies=settings.proxies)
     try:
         exchanged = _exchanged(cloud, string, identity, keys)
         answer = _registered(cloud, string, identity, keys, exchanged)
@@ -75,7 +77,7 @@ def register(
     return registration_from(answer, identity.uuid, ca_pem, string.key_id)
 
 
-def fetched_ca(string: ProvisioningString) -> str:
+def fetched_ca(string: ProvisioningString, proxies: Proxies = NO_PROXIES) -> str:
     """Return the pinned CA from ``GET /ca.pem``: the only call that isn't verified.
 
     Its connection is closed at once and carries nothing that names the device.
@@ -83,7 +85,7 @@ def fetched_ca(string: ProvisioningString) -> str:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    connection = HTTPSConnection(string.host, string.port, timeout=TIMEOUT, context=context)
+    connection = tls_connection(string.host, string.port, context, proxies)
     try:
         connection.request("GET", f"/ca.pem?pin={string.pin}", headers={"Connection": "close"})
         response = connection.getresponse()

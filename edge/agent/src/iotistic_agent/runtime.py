@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from iotistic_agent.adapters.blob_store import BlobStore
 from iotistic_agent.adapters.engine import DockerEngine
 from iotistic_agent.adapters.engine_api import EngineApi
 from iotistic_agent.adapters.engine_images import EngineImages
+from iotistic_agent.adapters.engine_logs import LogLine, read_logs
 from iotistic_agent.adapters.host import host_paths, mac_address, os_version
 from iotistic_agent.adapters.image_table import ImageTable
 from iotistic_agent.adapters.keys import DeviceKeys, device_keys, local_token
@@ -23,6 +24,7 @@ from iotistic_agent.adapters.store import Store
 from iotistic_agent.ambient import AGENT_VERSION, chance, utc_now
 from iotistic_agent.api.inside import Inside
 from iotistic_agent.api.routes import answers
+from iotistic_agent.chronicle import Chronicle
 from iotistic_agent.configuration import Configuration, configuration
 from iotistic_agent.enrolment import Enrolment, Told
 from iotistic_agent.faults import StoreFault
@@ -31,6 +33,7 @@ from iotistic_agent.images.pull import Puller
 from iotistic_agent.link import Link
 from iotistic_agent.logs import Component, RecentLines, log, set_level
 from iotistic_agent.loops.guard import begin
+from iotistic_agent.loops.logs import WAITING_LINES, Followers, Queue, collect, follow
 from iotistic_agent.loops.measure import Measured, measure
 from iotistic_agent.loops.online import online
 from iotistic_agent.loops.reconcile import reconcile
@@ -47,7 +50,11 @@ from iotistic_agent.sealed import reveal_with
 from iotistic_agent.session import Sessions
 from iotistic_agent.settings import Settings
 from iotistic_agent.signals import Bells, Board
+from iotistic_agent.spool import Spool
+from iotistic_agent.traffic import Traffic
+from iotistic_agent.uplink import Uplink
 from iotistic_agent.workshop import Workshop
+from iotistic_contract.lanes import EventType
 from iotistic_contract.planning.container_body import Device
 from iotistic_pki.files import exclusive, write_atomic
 
@@ -110,6 +117,16 @@ class Agent:
         self._machine = Machine(settings.state_dir)
         self._bells = Bells()
         self._board.tell(self._bells.report.ring)
+        self._board.tell(self._bells.logs.ring)
+        self._spool = Spool(store.outbox, self._bells.lanes, utc_now, lambda: uuid.uuid4().hex)
+        self._chronicle = Chronicle(self._spool, self._board, self._link)
+        self._uplink = Uplink(
+            store=store,
+            spool=self._spool,
+            traffic=Traffic(store.traffic, utc_now),
+            bell=self._bells.lanes,
+            configured=self._configured,
+        )
         self._sessions = Sessions(
             settings=settings,
             store=store,
@@ -120,6 +137,7 @@ class Agent:
             machine=self._machine,
             measured=self._measured,
             configured=self._configured,
+            uplink=self._uplink,
         )
 
     async def run(self) -> None:
@@ -154,6 +172,7 @@ class Agent:
             prober=prober,
         )
         log(Component.AGENT).info("started", extra={"uuid": self._uuid, "version": AGENT_VERSION})
+        self._spool.tell(EventType.AGENT_STARTED, version=AGENT_VERSION)
         try:
             async with asyncio.TaskGroup() as group:
                 run = partial(begin, group, chance)
@@ -169,6 +188,8 @@ class Agent:
                 )
                 run("watch", lambda: watch(engine, self._bells.reconcile, chance))
                 run("measure", self._measure)
+                run("account", self._uplink.account)
+                self._log_loops(run)
                 run("serve", lambda: self._serve(workshop, engine))
                 run("online", self._online)
         finally:
@@ -181,8 +202,12 @@ class Agent:
         await measure(
             read=self._machine.read,
             latency=lambda: self._link.latency_ms,
+            more=self._uplink.numbers,
             measured=self._measured,
+            sampled=self._spool.sampled,
+            untold=self._spool.measured,
             interval=lambda: self._configured().metrics_ms / 1000,
+            now=utc_now,
             report=self._bells.report,
         )
 
@@ -191,7 +216,7 @@ class Agent:
             known=self._known,
             enrolment=self._enrolment,
             register=self._register,
-            keep=self._store.identity.register,
+            keep=self._keep,
             session=self._sessions.run,
             random=chance,
             now=time.monotonic,
@@ -208,6 +233,27 @@ class Agent:
         )
         return register(told.string, identity, self._keys, self._settings)
 
+    def _log_loops(self, run: Callable[[str, Callable[[], Awaitable[None]]], None]) -> None:
+        queue: Queue = asyncio.Queue(WAITING_LINES)
+
+        def read(
+            container: str, since: str | None, lines: int | None
+        ) -> AsyncGenerator[LogLine, None]:
+            socket = self._settings.engine_socket
+            return read_logs(socket, container, lines=lines, follow=True, since=since)
+
+        followers = Followers(queue, read, self._store.outbox)
+
+        def enabled() -> bool:
+            return self._configured().log_upload
+
+        run("follow", lambda: follow(followers, self._board, self._bells.logs, enabled))
+        run("collect", lambda: collect(queue, self._recent, self._spool, enabled))
+
+    def _keep(self, registration: Registration) -> None:
+        self._store.identity.register(registration)
+        self._spool.tell(EventType.REGISTERED, registration=registration.registration)
+
     async def _serve(self, workshop: Workshop, engine: DockerEngine) -> None:
         inside = Inside(
             uuid=self._uuid,
@@ -223,6 +269,7 @@ class Agent:
             recent=self._recent,
             configured=self._configured,
             poll_interval_ms=self._sessions.poll_interval,
+            uplink=self._uplink,
             facts=lambda: {"macAddress": mac_address(), "osVersion": os_version()},
         )
         port = self._settings.local_api_port

@@ -1,6 +1,7 @@
 """One session with the cloud, as one registration: it polls, reports and listens."""
 
 import asyncio
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -15,7 +16,7 @@ from iotistic_agent.adapters.store import Store
 from iotistic_agent.ambient import AGENT_VERSION, chance, utc_now
 from iotistic_agent.configuration import Configuration
 from iotistic_agent.link import Link
-from iotistic_agent.loops.broker import hold_broker, on_loop
+from iotistic_agent.loops.broker import count_bytes, hold_broker, on_loop
 from iotistic_agent.loops.guard import begin
 from iotistic_agent.loops.measure import Measured
 from iotistic_agent.loops.poll import poll, poll_interval
@@ -24,6 +25,9 @@ from iotistic_agent.registration import Registration
 from iotistic_agent.reporting import sections_of
 from iotistic_agent.settings import Settings
 from iotistic_agent.signals import Bell, Bells, Board
+from iotistic_agent.traffic import Purpose
+from iotistic_agent.uplink import Uplink
+from iotistic_contract.lanes import Lane
 
 __all__ = ["Sessions"]
 
@@ -43,6 +47,7 @@ class Sessions:
         machine: Machine,
         measured: Measured,
         configured: Callable[[], Configuration],
+        uplink: Uplink,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -53,14 +58,22 @@ class Sessions:
         self._machine = machine
         self._measured = measured
         self._configured = configured
+        self._uplink = uplink
 
     async def run(self, registration: Registration) -> None:
         """Hold a session until the device's key isn't taken any more (Unauthorized)."""
         context = verified_by(registration.ca_cert, self._settings.ca_file)
         headers = {"X-Device-API-Key": registration.api_key}
-        pace = Pace()
-        polling = Cloud(registration.endpoint, context, headers, pace)
-        reporting = Cloud(registration.endpoint, context, headers, pace)
+        cloud = partial(
+            Cloud,
+            registration.endpoint,
+            context,
+            headers,
+            Pace(),
+            proxies=self._settings.proxies,
+            count=self._uplink.traffic.count,
+        )
+        polling, reporting = cloud(purpose=Purpose.STATE), cloud(purpose=Purpose.REPORT)
         loop = asyncio.get_running_loop()
         brokers: list[Broker] = []
 
@@ -71,20 +84,36 @@ class Sessions:
                 update=lambda: _ring(loop, self._bells.poll),
                 too_modern=too_modern,
             )
-            brokers[:] = [Broker(registration, self._keys.tls_file, hears, modern=modern)]
-            return brokers[0]
+            made = Broker(
+                registration,
+                self._keys.tls_file,
+                hears,
+                modern=modern,
+                proxies=self._settings.proxies,
+            )
+            brokers[:] = [made]
+            return made
 
         def copy(body: Mapping[str, object]) -> None:
+            self._measured.told(body.get("metrics"))
             for each in brokers:
                 each.publish_state(body)
 
+        def copy_line(lane: Lane, line: Mapping[str, object]) -> None:
+            for each in brokers:
+                each.publish_copy(lane, line)
+
+        self._uplink.copy_to(copy_line)
         try:
             async with asyncio.TaskGroup() as group:
                 run = partial(begin, group, chance)
                 run("poll", lambda: self._polling(polling, registration))
                 run("report", lambda: self._reporting(reporting, registration, copy))
+                run("lanes", lambda: self._uplink.send(reporting, registration.uuid))
                 run("broker", lambda: hold_broker(broker))
+                run("bytes", lambda: count_bytes(brokers, self._uplink.traffic.count))
         finally:
+            self._uplink.copy_to(None)
             polling.close()
             reporting.close()
 
@@ -123,11 +152,12 @@ class Sessions:
             situation = self._board.situation
             if situation is None:
                 return None
+            every = self._configured().report_metrics_ms / 1000
             told = {
                 **constant,
                 "pollIntervalMs": self.poll_interval(),
                 "rebootRequired": self._machine.reboot_required(),
-                "metrics": self._measured.metrics or None,
+                "metrics": self._measured.section(time.monotonic(), every) or None,
             }
             return sections_of(situation, told)
 

@@ -11,6 +11,7 @@ from iotistic_contract.provisioning import ProvisioningString
 
 from .faults import SettingsRefused
 from .images.registry_settings import RegistrySettings, registry_settings
+from .proxies import Proxies
 
 __all__ = ["Settings", "from_environment"]
 
@@ -43,6 +44,11 @@ class Settings:
     local_api_port: int | None = None
     log_level: str = "info"
     registries: RegistrySettings = field(default_factory=RegistrySettings)
+
+    @property
+    def proxies(self) -> Proxies:
+        """The way to tenant, broker and registries."""
+        return self.registries.proxies
 
     @property
     def api_socket(self) -> Path:

@@ -42,6 +42,8 @@ class Bells:
     reconcile: Bell = field(default_factory=Bell)
     poll: Bell = field(default_factory=Bell)
     report: Bell = field(default_factory=Bell)
+    lanes: Bell = field(default_factory=Bell)
+    logs: Bell = field(default_factory=Bell)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from iotistic_dashboard.live import Live
 from iotistic_dashboard.resources.account import Account, OwnSessions, TwoFactor
 from iotistic_dashboard.resources.deploy import Deploy, Drafts, Rollback
 from iotistic_dashboard.resources.device import DeviceEvents, DeviceState, ServiceActs, Services
+from iotistic_dashboard.resources.device_logs import DeviceLogs
 from iotistic_dashboard.resources.device_settings import (
     Credentials,
     DeviceRemoval,
@@ -78,6 +79,7 @@ def _device(parts: Parts) -> dict[str, Any]:
         f"{DEVICE}/metrics": Metrics(pages),
         f"{DEVICE}/metrics/series": MetricSeries(),
         f"{DEVICE}/events": DeviceEvents(pages),
+        f"{DEVICE}/logs": DeviceLogs(pages),
         f"{DEVICE}/settings": DeviceSettings(pages),
         f"{DEVICE}/poll-now": PollNow(),
         f"{DEVICE}/credentials": credentials,

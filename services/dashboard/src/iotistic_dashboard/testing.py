@@ -240,6 +240,7 @@ class MemoryTenant:
                 f"{at}/current-state": {"report": None, "receivedAt": None, "online": False},
                 f"{at}/events": {"items": [], "next": None},
                 f"{at}/metrics": {"series": {}},
+                f"{at}/logs": {"items": [], "next": None},
                 f"{at}/target-state/history": {"items": [], "next": None},
             }
             if path in below:

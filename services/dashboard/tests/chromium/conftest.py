@@ -69,6 +69,11 @@ def devices(site: RealSite) -> dict[str, str]:
         metrics={"cpu_usage": 13.5, "memory_usage": 1200, "memory_total": 3900, "cpu_temp": 41.2},
     )  # fmt: skip
     site.remember_metrics(pump)
+    site.send_logs(
+        pump,
+        {"level": "info", "service": "web", "message": "listening on :8080"},
+        {"level": "warning", "component": "cloudSync", "message": "poll_failed reason=no route"},
+    )
     hostile = site.register(ATTACK[:128], deviceType=ATTACK[:128], tags={"x": ATTACK})
     site.write(hostile, SPEC)
     refused = {"state": "refused", "error": {"type": "unsupported", "message": ATTACK}}
@@ -77,6 +82,9 @@ def devices(site: RealSite) -> dict[str, str]:
         failure={"type": "pull", "message": ATTACK}, localIp=ATTACK, agentVersion=ATTACK,
         apps={"demo": {"services": {"web": refused}}},
     )  # fmt: skip
+    site.send_logs(
+        hostile, {"level": ATTACK[:64], "service": "web", "message": ATTACK + "x" * 3000}
+    )
     weather = site.register("weather mast", fleet=None)
     site.write(weather, SPEC)
     site.report(weather, 1, status="applying")

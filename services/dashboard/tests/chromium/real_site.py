@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import secrets
@@ -187,6 +188,17 @@ class RealSite:
         """Write a target state."""
         path = f"/api/v1/devices/{device.uuid}/target-state"
         self.call("PUT", path, spec, **{"If-Match": f'"{revision}"'})
+
+    def send_logs(self, device: MemoryDevice, *lines: dict[str, Any]) -> None:
+        """Send log lines as the device does."""
+        mark = {"stream": "l", "epoch": 1, "at": _time()}
+        texts = [json.dumps(mark | {"sequence": n} | line) for n, line in enumerate(lines, 1)]
+        headers = device.headers | {"Content-Type": "application/x-ndjson"}
+        trust = ssl.create_default_context(cafile=self.folder / "ca" / "tenant-ca.pem")
+        with httpx.Client(verify=trust, timeout=10) as client:
+            url = f"{self.api}/api/v1/device/{device.uuid}/logs"
+            answer = client.post(url, content="\n".join(texts), headers=headers)
+        assert answer.status_code == 204, answer.text
 
     def remember_metrics(self, device: MemoryDevice, hours: int = 5) -> None:
         """Put metrics of the last hours where reports put them."""

@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from falcon.asgi import Request, Response
 
+from iotistic_contract.lanes import Lane
 from iotistic_kit.app import ServiceApp
 from iotistic_kit.auth import Access, Authenticator
 from iotistic_kit.errors import Problem
@@ -24,6 +25,7 @@ from iotistic_pki.errors import (
 )
 from iotistic_tenant_api.people import People
 from iotistic_tenant_api.resources.access import DEVICE, READ_STATES
+from iotistic_tenant_api.resources.device_lanes import DeviceLanes, DeviceLogs
 from iotistic_tenant_api.resources.device_side import (
     DeviceCertificateRenewals,
     DeviceCredentials,
@@ -81,6 +83,7 @@ class FleetResources:
     rollbacks: Rollbacks
     service_actions: ServiceActions
     device_metrics: DeviceMetrics
+    device_logs: DeviceLogs
     device_events: DeviceEvents
     events: Events
     streams: Streams
@@ -99,6 +102,7 @@ class Resources:
     device_certificate_renewals: DeviceCertificateRenewals
     device_credentials: DeviceCredentials
     device_releases: DeviceReleases
+    device_lanes: DeviceLanes
     fleet: FleetResources
     current_states: CurrentStates
     poll_requests: PollRequests
@@ -153,6 +157,8 @@ def _add_device_side(app: ServiceApp, resources: Resources) -> None:
     app.add_route(f"{_DEVICE}/certificates", resources.device_certificate_renewals)
     app.add_route(f"{_DEVICE}/credentials", resources.device_credentials)
     app.add_route(f"{_DEVICE}/release", resources.device_releases)
+    for lane in Lane:
+        app.add_route(f"{_DEVICE}/{lane}", resources.device_lanes, suffix=str(lane))
 
 
 def _add_people_side(app: ServiceApp, resources: Resources) -> None:
@@ -181,6 +187,7 @@ def _add_fleet(app: ServiceApp, fleet: FleetResources) -> None:
     app.add_route(f"{one}/rollback", fleet.rollbacks)
     app.add_route(f"{one}/metrics", fleet.device_metrics)
     app.add_route(f"{one}/events", fleet.device_events)
+    app.add_route(f"{one}/logs", fleet.device_logs)
     service = f"{one}/apps/{{app_id}}/services/{{service_id}}"
     for action in Action:
         suffix = action.replace("-", "_")

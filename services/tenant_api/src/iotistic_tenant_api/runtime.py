@@ -33,6 +33,7 @@ from iotistic_tenant_api.live.licensing import Licensing
 from iotistic_tenant_api.live.measures import Measures
 from iotistic_tenant_api.live.news import News
 from iotistic_tenant_api.resources import (
+    device_lanes,
     device_side,
     drafts,
     fleet,
@@ -63,6 +64,7 @@ from iotistic_tenant_api.usecases.keep_devices import DeviceDesk, KeyDesk, Strin
 from iotistic_tenant_api.usecases.read_state import ReadState
 from iotistic_tenant_api.usecases.register_device import RegisterDevice
 from iotistic_tenant_api.usecases.signed_calls import ReleaseDevice, RenewCertificate, RotateKey
+from iotistic_tenant_api.usecases.take_lines import TakeLines
 from iotistic_tenant_api.usecases.take_report import TakeReport
 from iotistic_tenant_api.usecases.write_targets import OverrideServices, WriteTargets
 
@@ -163,6 +165,7 @@ class Worker:
             device_releases=device_side.DeviceReleases(
                 ReleaseDevice(database, clock), self.device_keys
             ),
+            device_lanes=device_lanes.DeviceLanes(TakeLines(database, clock)),
             fleet=self._fleet(desk, secrets),
             current_states=people_side.CurrentStates(database, clock),
             poll_requests=people_side.PollRequests(desk),
@@ -196,6 +199,7 @@ class Worker:
             rollbacks=drafts.Rollbacks(draft_desk),
             service_actions=service_actions.ServiceActions(act),
             device_metrics=timelines.DeviceMetrics(database, clock),
+            device_logs=device_lanes.DeviceLogs(database),
             device_events=timelines.DeviceEvents(database),
             events=timelines.Events(database),
             streams=streams.Streams(

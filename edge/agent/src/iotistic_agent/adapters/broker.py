@@ -1,6 +1,7 @@
 """The tenant's broker: last will, status, and the word "poll now"."""
 
 import json
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Mapping
@@ -15,7 +16,10 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from iotistic_agent.adapters.cloud import verified_by
+from iotistic_agent.adapters.meter import Meter
+from iotistic_agent.adapters.tunnel import tunnelled
 from iotistic_agent.logs import Component, log
+from iotistic_agent.proxies import NO_PROXIES, Proxies, Proxy
 from iotistic_agent.registration import Registration
 from iotistic_contract.topics import MAX_PAYLOAD
 from iotistic_pki.files import write_atomic
@@ -52,6 +56,7 @@ class Broker:
         hears: Hears,
         *,
         modern: bool = True,
+        proxies: Proxies = NO_PROXIES,
     ) -> None:
         self._registration = registration
         self._config = registration.mqtt.broker_config
@@ -59,6 +64,8 @@ class Broker:
         self._key_file = key_file
         self._hears = hears
         self._ended = False
+        self._proxy = proxies.to(self._config.host, self._config.port)
+        self._meter = Meter()
         self._client = self._made(
             MQTTProtocolVersion.MQTTv5 if modern else MQTTProtocolVersion.MQTTv311
         )
@@ -107,14 +114,26 @@ class Broker:
         if self._client.is_connected() and len(content) <= MAX_PAYLOAD:
             self._client.publish(self._topics["state"], content, qos=1)
 
+    def publish_copy(self, topic: str, body: Mapping[str, object]) -> None:
+        """Send a copy of what goes over HTTP, at most once."""
+        content = json.dumps(body).encode()
+        if self._client.is_connected() and len(content) <= MAX_PAYLOAD:
+            self._client.publish(self._topics[topic], content)
+
+    def moved(self) -> tuple[int, int]:
+        """Return the bytes sent and received since the last look."""
+        found = self._client.socket()
+        return self._meter.moved(found if isinstance(found, socket.socket) else None)
+
     def _made(self, protocol: MQTTProtocolVersion) -> mqtt.Client:
         v5 = protocol == MQTTProtocolVersion.MQTTv5
-        client = mqtt.Client(
+        client = _Client(
             CallbackAPIVersion.VERSION2,
             client_id=self._registration.uuid,
             clean_session=None if v5 else False,
             protocol=protocol,
         )
+        client.through = self._proxy
         client.username_pw_set(self._registration.mqtt.username, self._registration.mqtt.password)
         client.will_set(self._topics["status"], b'{"online": false}', qos=1, retain=True)
         client.reconnect_delay_set(1, LONGEST_RECONNECT)
@@ -147,6 +166,7 @@ class Broker:
                 self._hears.too_modern()
             return
         log(Component.MQTT).info("broker_connected")
+        self._meter = Meter()
         client.publish(self._topics["status"], b'{"online": true}', qos=1, retain=True)
         client.subscribe(self._topics["update"], qos=1)
 
@@ -167,3 +187,14 @@ class Broker:
         """Take any message on ``update`` for "poll now"; its content is ignored."""
         if message.topic == self._topics["update"] and not self._ended:
             self._hears.update()
+
+
+class _Client(mqtt.Client):
+    """A client that reaches its broker ``through`` a proxy: paho alone knows SOCKS only."""
+
+    through: Proxy | None = None
+
+    def _create_socket_connection(self) -> socket.socket:
+        if self.through is None:
+            return super()._create_socket_connection()
+        return tunnelled(self.through, self.host, self.port, self.connect_timeout)

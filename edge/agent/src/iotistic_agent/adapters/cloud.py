@@ -1,28 +1,33 @@
 """The device API of the tenant: JSON over verified TLS, in whole requests and answers."""
 
+import gzip
 import json
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from iotistic_agent.adapters.meter import Meter
 from iotistic_agent.faults import CloudUnavailable, Refused, Unauthorized
+from iotistic_agent.proxies import NO_PROXIES, Proxies
 from iotistic_contract.codec import parse_json
 from iotistic_contract.errors import ContractFault
 from iotistic_contract.schema import SCHEMA, SCHEMA_HEADER
 
-__all__ = ["Answer", "Cloud", "Pace", "verified_by", "words"]
+__all__ = ["Answer", "Cloud", "Pace", "tls_connection", "verified_by", "words"]
 
 TIMEOUT = 30.0
 MAX_BODY = 16 * 2**20
 LONGEST_RETRY_AFTER = 3600.0
 _LATER = frozenset({408, 425, 429})
+_LEAST_TO_PACK = 1024
+Count = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,17 @@ def verified_by(ca_pem: str | None, ca_file: Path | None = None) -> ssl.SSLConte
     return context
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One request, and what its bytes are counted for."""
+
+    method: str
+    target: str
+    content: bytes | None
+    headers: Mapping[str, str]
+    purpose: str
+
+
 class Pace:
     """Until when an origin asked not to be called; shared by all connections to it."""
 
@@ -75,15 +91,20 @@ class Cloud:
     """One connection to an origin. Blocks; any thread may call.
 
     Redirects are never followed. ``round_trip_ms`` is how long the last request took to be
-    answered, without the handshake of a new connection; None when nobody answered it.
+    answered, without the handshake of a new connection; None when nobody answered it. ``count``
+    is told what each call moved, for its purpose or the connection's: bytes sent and received.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- its collaborators
         self,
         origin: str,
         context: ssl.SSLContext | None,
         headers: Mapping[str, str] | None = None,
         pace: Pace | None = None,
+        *,
+        proxies: Proxies = NO_PROXIES,
+        count: Count | None = None,
+        purpose: str = "state",
     ) -> None:
         self._origin = urlsplit(origin)
         self._context = context
@@ -95,6 +116,10 @@ class Cloud:
         self._lock = threading.Lock()
         self._connection: HTTPConnection | None = None
         self._pace = pace or Pace()
+        self._proxies = proxies
+        self._count = count
+        self._purpose = purpose
+        self._meter = Meter()
         self.round_trip_ms: float | None = None
 
     def call(
@@ -112,13 +137,15 @@ class Cloud:
         sent = {**self._headers, **(headers or {})}
         if content is not None:
             sent.setdefault("Content-Type", "application/json")
-        with self._lock:
-            wait = self._pace.wait()
-            if wait > 0:
-                raise CloudUnavailable("the cloud asked to wait", wait)
-            answer = self._sent(method, target, content, sent)
-            self._pace.obey(answer)
-        return _judged(answer)
+        return self._answered(_Call(method, target, content, sent, self._purpose))
+
+    def send(self, target: str, content: bytes, content_type: str, purpose: str) -> Answer:
+        """POST ``content``, packed with gzip when that makes it smaller; else as ``call``."""
+        sent = {**self._headers, "Content-Type": content_type}
+        packed = gzip.compress(content, 6) if len(content) >= _LEAST_TO_PACK else content
+        if len(packed) < len(content):
+            content, sent["Content-Encoding"] = packed, "gzip"
+        return self._answered(_Call("POST", target, content, sent, purpose))
 
     def close(self) -> None:
         """Close the connection, also under a call; the next call opens another one."""
@@ -128,13 +155,20 @@ class Cloud:
                 connection.sock.shutdown(socket.SHUT_RDWR)
             connection.close()
 
-    def _sent(
-        self, method: str, target: str, content: bytes | None, headers: Mapping[str, str]
-    ) -> Answer:
+    def _answered(self, call: _Call) -> Answer:
+        with self._lock:
+            wait = self._pace.wait()
+            if wait > 0:
+                raise CloudUnavailable("the cloud asked to wait", wait)
+            answer = self._sent(call)
+            self._pace.obey(answer)
+        return _judged(answer)
+
+    def _sent(self, call: _Call) -> Answer:
         """Send once; a second time only over a kept connection that the server had closed."""
         kept = self._connection is not None
         try:
-            return self._once(method, target, content, headers)
+            return self._once(call)
         except ConnectionError as exc:
             self.close()
             if not kept:
@@ -143,24 +177,30 @@ class Cloud:
             self.close()
             raise CloudUnavailable(f"{self._origin.netloc}: {words(exc)}") from None
         try:
-            return self._once(method, target, content, headers)
+            return self._once(call)
         except (OSError, HTTPException) as exc:
             self.close()
             raise CloudUnavailable(f"{self._origin.netloc}: {words(exc)}") from None
 
-    def _once(
-        self, method: str, target: str, content: bytes | None, headers: Mapping[str, str]
-    ) -> Answer:
+    def _once(self, call: _Call) -> Answer:
         self.round_trip_ms = None
         connection = self._connection
         if connection is None:
             connection = self._connection = self._opened()
-            connection.connect()
-        began = time.monotonic()
-        connection.request(method, target, content, dict(headers))
-        response = connection.getresponse()
-        self.round_trip_ms = (time.monotonic() - began) * 1000
-        body = _read(response)
+            self._meter = Meter()
+        sock: socket.socket | None = None
+        try:
+            if connection.sock is None:
+                connection.connect()
+            sock = connection.sock
+            began = time.monotonic()
+            connection.request(call.method, call.target, call.content, dict(call.headers))
+            response = connection.getresponse()
+            self.round_trip_ms = (time.monotonic() - began) * 1000
+            body = _read(response)
+        finally:
+            if self._count is not None:
+                self._count(call.purpose, *self._meter.moved(sock or connection.sock))
         if response.will_close:
             self.close()
         named = {name.lower(): text for name, text in response.getheaders()}
@@ -170,7 +210,19 @@ class Cloud:
         host, port = self._origin.hostname or "", self._origin.port
         if self._origin.scheme == "http":
             return HTTPConnection(host, port, timeout=TIMEOUT)
-        return HTTPSConnection(host, port, timeout=TIMEOUT, context=self._context)
+        return tls_connection(host, port or 443, self._context, self._proxies)
+
+
+def tls_connection(
+    host: str, port: int, context: ssl.SSLContext | None, proxies: Proxies = NO_PROXIES
+) -> HTTPSConnection:
+    """Return a connection to be opened; through a proxy TLS still ends at ``host`` itself."""
+    proxy = proxies.to(host, port)
+    if proxy is None:
+        return HTTPSConnection(host, port, timeout=TIMEOUT, context=context)
+    connection = HTTPSConnection(proxy.host, proxy.port, timeout=TIMEOUT, context=context)
+    connection.set_tunnel(host, port, proxy.headers)
+    return connection
 
 
 def words(exc: Exception) -> str:
@@ -188,12 +240,12 @@ def _read(response: HTTPResponse) -> bytes:
 def _judged(answer: Answer) -> Answer:
     if 200 <= answer.status < 300 or answer.status == 304:
         return answer
-    code, detail = _problem(answer)
+    code, detail, pointer = _problem(answer)
     if answer.status == 401:
         raise Unauthorized(401, code, detail)
     if answer.status >= 500 or answer.status in _LATER:
         raise CloudUnavailable(f"{answer.status} {code}: {detail}", _retry_after(answer))
-    raise Refused(answer.status, code, detail)
+    raise Refused(answer.status, code, detail, pointer)
 
 
 def _retry_after(answer: Answer) -> float | None:
@@ -203,14 +255,14 @@ def _retry_after(answer: Answer) -> float | None:
     return min(float(text), LONGEST_RETRY_AFTER)
 
 
-def _problem(answer: Answer) -> tuple[str, str]:
-    """Return ``code`` and what people are told, out of problem+json; never the whole body."""
+def _problem(answer: Answer) -> tuple[str, str, str | None]:
+    """Return ``code``, what people are told, and where, out of problem+json; never the body."""
     try:
         problem = parse_json(answer.body)
     except ContractFault:
         problem = None
     if not isinstance(problem, Mapping):
-        return "no_problem_document", "an answer without an explanation"
+        return "no_problem_document", "an answer without an explanation", None
     errors = problem.get("errors") or []
     first = errors[0] if isinstance(errors, list) and errors else {}
     where = (
@@ -219,4 +271,6 @@ def _problem(answer: Answer) -> tuple[str, str]:
         else ""
     )
     detail = problem.get("detail") or problem.get("title") or ""
-    return str(problem.get("code", "unknown"))[:64], f"{detail}{where}"[:500]
+    pointer = first.get("pointer") if isinstance(first, dict) else None
+    code = str(problem.get("code", "unknown"))[:64]
+    return code, f"{detail}{where}"[:500], pointer if isinstance(pointer, str) else None

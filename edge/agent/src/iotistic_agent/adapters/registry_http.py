@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from iotistic_agent.faults import PullFault, RegistryUnavailable
+from iotistic_agent.images.places import is_loopback
 from iotistic_agent.images.progress import Stop
 from iotistic_agent.images.registry_settings import RegistrySettings
 
@@ -83,10 +84,10 @@ class RegistryHttp:
         port = parts.port or (443 if secure else 80)
         context = self._context(parts.netloc) if secure else None
         proxy = self._settings.proxies.for_host(parts.scheme, parts.netloc)
-        if proxy is None:
+        if proxy is None or is_loopback(parts.netloc):
             return _Connection(name, port, name, context, self._stop), target, {}
         through = _Connection(proxy.host, proxy.port, name, context, self._stop)
-        login = {"Proxy-Authorization": proxy.authorization} if proxy.authorization else {}
+        login = proxy.headers
         if not secure:
             return through, url, login
         through.set_tunnel(name, port, login)

@@ -13,6 +13,7 @@ from iotistic_agent.logs import RecentLines
 from iotistic_agent.loops.measure import Measured
 from iotistic_agent.settings import Settings
 from iotistic_agent.signals import Board, Situation
+from iotistic_agent.uplink import Uplink
 from iotistic_agent.workshop import Workshop
 from iotistic_contract.planning.containers import WantedContainer, own_container
 
@@ -35,6 +36,7 @@ class Inside:
     enrolment: Enrolment
     recent: RecentLines
     configured: Callable[[], Configuration]
+    uplink: Uplink
     poll_interval_ms: Callable[[], int]
     facts: Callable[[], dict[str, str | None]]
 

@@ -84,6 +84,7 @@ async def device(inside: Inside, _request: Request) -> Answer:
                 "pollIntervalMs": inside.poll_interval_ms(),
                 "latencyMs": inside.link.latency_ms,
             },
+            **inside.uplink.view(),
             **views.state(inside.board.situation),
             "services": _counted(inside.board.situation),
             "metrics": dict(inside.measured.metrics),

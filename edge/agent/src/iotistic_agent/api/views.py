@@ -132,8 +132,10 @@ def configured(
 def _says(told: Mapping[str, Any], name: str) -> bool:
     """Tell whether the target sets it to what would hold anyway."""
     settings = told.get("settings") or {}
-    if name == "log_level":
-        return bool((told.get("logging") or {}).get("level"))
+    if name.startswith("log_"):
+        return (told.get("logging") or {}).get(name.removeprefix("log_")) is not None
+    if name.startswith("link_"):
+        return told.get(_camel(name)) is not None
     return isinstance(settings, Mapping) and settings.get(_camel(name)) is not None
 
 

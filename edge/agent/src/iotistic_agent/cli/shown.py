@@ -44,6 +44,8 @@ def status(device: Json, health: Json) -> str:
         ("health", health["status"]),
         ("cloud", f"{connection['state']}, {subscribed}"),
         ("api", device["endpoint"]),
+        ("link", _link(device["link"])),
+        ("outbox", _outbox(device["outbox"])),
         ("target", _target(device)),
         ("services", counted or "none"),
         ("machine", _machine(metrics)),
@@ -193,6 +195,21 @@ def _target(device: Json) -> str:
         return "none yet"
     applied = device["appliedVersion"]
     return f"version {device['targetVersion']}, {device['status']} (applied: {clean(applied)})"
+
+
+def _link(link: Json) -> str:
+    used, budget = link["usedBytes"] / 1e6, link["budgetBytes"]
+    of = "" if budget is None else f" of {budget / 1e6:g}"
+    held = f", waiting for next month: {_listed(link['throttled'])}" if link["throttled"] else ""
+    return f"{link['profile']}, {used:.1f}{of} MB in {link['month']}{held}"
+
+
+def _outbox(outbox: Json) -> str:
+    parts = []
+    for word in ("waiting", "dropped", "refused"):
+        counts = ", ".join(f"{count} {lane}" for lane, count in sorted(outbox[word].items()))
+        parts += [f"{word}: {counts}"] if counts else []
+    return "; ".join(parts) or "empty"
 
 
 def _machine(metrics: Json) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from iotistic_agent.images.places import Mirror, parse_mirror
-from iotistic_agent.images.proxies import Proxies, parse_proxies
+from iotistic_agent.proxies import Proxies, parse_proxies
 
 __all__ = ["RegistrySettings", "registry_settings"]
 

@@ -1,15 +1,18 @@
 """Holds the connection to the broker."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from iotistic_agent.adapters.broker import Broker
 from iotistic_agent.link import Link
 from iotistic_agent.signals import Bell
 from iotistic_agent.threads import in_thread
+from iotistic_agent.traffic import Purpose
 
-__all__ = ["hold_broker", "on_loop"]
+__all__ = ["COUNT_SECONDS", "count_bytes", "hold_broker", "on_loop"]
+
+COUNT_SECONDS = 60.0
 
 
 async def hold_broker(make: Callable[[bool, Callable[[], None]], Broker]) -> None:
@@ -27,6 +30,14 @@ async def hold_broker(make: Callable[[bool, Callable[[], None]], Broker]) -> Non
         finally:
             await in_thread(broker.stop)
         modern = False
+
+
+async def count_bytes(brokers: Sequence[Broker], count: Callable[[str, int, int], None]) -> None:
+    """Count what the connection moves, every minute."""
+    while True:
+        await asyncio.sleep(COUNT_SECONDS)
+        for broker in brokers:
+            count(Purpose.MQTT, *broker.moved())
 
 
 def on_loop(link: Link, poll: Bell, *, subscribed: bool) -> Callable[[], None]:

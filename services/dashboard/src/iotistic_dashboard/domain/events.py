@@ -25,6 +25,22 @@ _WORDS = {
     "report_status": "Target state {status}",
     "keys_revoked": "Credentials revoked",
     "readmitted": "May register again",
+    "agent-started": "Agent started",
+    "connection-online": "Link to the cloud works again",
+    "connection-degraded": "Link to the cloud is unsteady",
+    "connection-offline": "No link to the cloud",
+    "target-state-changed": "New target state received",
+    "target-refused": "Target state can't be applied",
+    "state-applied": "Target state applied",
+    "reconciliation-complete": "Services are as wanted",
+    "candidate-rolled-back": "Gone back to the last target state that worked",
+    "pull-failed": "Image {image} can't be pulled",
+    "service-failed": "Service {serviceId} failed",
+    "container-crashed": "Service {serviceId} ended with code {exitCode}",
+    "engine-away": "Container engine doesn't answer",
+    "engine-back": "Container engine answers again",
+    "lines-dropped": "Lines were dropped: the device's outbox is full",
+    "lanes-throttled": "The month's budget of the link is nearly used up",
 }
 
 
@@ -35,10 +51,14 @@ def sentence(event: Mapping[str, Any]) -> tuple[str, str]:
     known = {key: "none" if value is None else value for key, value in facts.items()}
     template = _WORDS.get(kind.removeprefix("device_").removeprefix("device."))
     try:
-        words = (template or kind.replace("_", " ").capitalize()).format_map(known)
+        words = (template or _plain(kind)).format_map(known)
     except (KeyError, ValueError, IndexError, AttributeError):
-        words = kind.replace("_", " ").capitalize()
+        words = _plain(kind)
     return words, _details(facts)
+
+
+def _plain(kind: str) -> str:
+    return kind.removeprefix("device.").replace("_", " ").replace("-", " ").capitalize()
 
 
 def _details(facts: Mapping[str, Any]) -> str:

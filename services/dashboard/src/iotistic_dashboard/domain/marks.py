@@ -40,6 +40,7 @@ _SERVICE = {
     "unknown": Mark("calm", "unknown", "Not reported"),
 }
 _SEVERITY = {
+    "debug": Mark("calm", "info", "Debug"),
     "info": Mark("info", "info", "Info"),
     "warning": Mark("warn", "alert", "Warning"),
     "error": Mark("bad", "alert", "Error"),
@@ -66,7 +67,7 @@ def of_service(state: str) -> Mark:
 
 
 def of_severity(severity: str) -> Mark:
-    """Return how an event's severity is shown."""
+    """Return how an event's severity, or a log line's level, is shown."""
     return _SEVERITY.get(severity, _SEVERITY["info"])
 
 

@@ -9,6 +9,7 @@ from iotistic_tenant_api.domain.fleet import FAILED, services_of, summary_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
     from iotistic_tenant_api.domain.targets import Target
 
@@ -34,13 +35,17 @@ _TOLD: Mapping[str, Told] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One thing that happened to a device, by `actor`; `data` holds no secret."""
+    """One thing that happened to a device, by `actor`; `data` holds no secret.
+
+    Without `at` it happened when it is recorded.
+    """
 
     type: str
     uuid: str
     actor: str
     severity: Severity = "info"
     data: Mapping[str, Any] = field(default_factory=dict)
+    at: datetime | None = None
 
     @property
     def told(self) -> Told:

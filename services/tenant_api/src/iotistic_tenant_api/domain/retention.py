@@ -1,4 +1,4 @@
-"""How long a tenant's events are kept."""
+"""How long a tenant's events, log lines and readings are kept."""
 
 from __future__ import annotations
 

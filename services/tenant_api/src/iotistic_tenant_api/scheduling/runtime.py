@@ -31,6 +31,7 @@ from iotistic_tenant_api.security.certificates import DeviceCertificates
 from iotistic_tenant_api.storage.connection import DEVICE_CHANGED, TARGET_CHANGED
 from iotistic_tenant_api.storage.events import PostgresEvents
 from iotistic_tenant_api.storage.housekeeping import forget
+from iotistic_tenant_api.storage.lanes import PostgresLogs, PostgresReadings
 from iotistic_tenant_api.storage.metrics import PostgresMetrics
 
 if TYPE_CHECKING:
@@ -166,6 +167,8 @@ class Scheduler:
     async def _metrics_round(self) -> None:
         async with self.database.transaction() as connection:
             await PostgresMetrics(connection).forget(self._clock.now())
+            await PostgresLogs(connection).shorten()
+            await PostgresReadings(connection).shorten()
         await asyncio.sleep(METRICS_SECONDS)
 
     async def _license_round(self) -> None:
@@ -188,7 +191,10 @@ async def _keep_house(settings: TenantSettings, database: Database, clock: Clock
             installed = await read_installed(connection, seeds, settings.customer_id, now)
             license_ = installed.license
         removed = await PostgresMetrics(connection).forget(now)
-        removed += await PostgresEvents(connection).forget(now, retention(license_))
+        kept = retention(license_)
+        removed += await PostgresEvents(connection).forget(now, kept)
+        for lane in (PostgresLogs(connection), PostgresReadings(connection)):
+            removed += await lane.forget(now, kept) + await lane.shorten()
         return removed + await forget(connection, now)
 
 

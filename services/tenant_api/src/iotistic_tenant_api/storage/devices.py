@@ -112,6 +112,8 @@ class PostgresDevices:
             "DELETE FROM poll_requests WHERE device_uuid = %s",
             "DELETE FROM device_target_drafts WHERE device_uuid = %s",
             "DELETE FROM device_metrics WHERE device_uuid = %s",
+            "DELETE FROM device_logs WHERE device_uuid = %s",
+            "DELETE FROM device_readings WHERE device_uuid = %s",
             "DELETE FROM device_target_state WHERE device_uuid = %s",
             "DELETE FROM device_current_state WHERE device_uuid = %s",
             "DELETE FROM device_target_state_history WHERE device_uuid = %s",

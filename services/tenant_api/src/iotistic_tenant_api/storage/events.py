@@ -35,16 +35,18 @@ class PostgresEvents:
             return
         rows = [
             {"n": number, "uuid": one.uuid, "type": one.type, "severity": one.severity,
-             "actor": one.actor[:256], "data": dict(one.data)}
+             "actor": one.actor[:256], "data": dict(one.data),
+             "at": (one.at or at).isoformat()}
             for number, one in enumerate(events)
         ]  # fmt: skip
         cursor = await self._connection.execute(
             """INSERT INTO events (at, device_uuid, type, severity, actor, data)
-               SELECT %s, uuid, type, severity, actor, data
+               SELECT at, uuid, type, severity, actor, data
                FROM jsonb_to_recordset(%s::jsonb) AS added
-                   (n integer, uuid uuid, type text, severity text, actor text, data jsonb)
+                   (n integer, at timestamptz, uuid uuid, type text, severity text, actor text,
+                    data jsonb)
                ORDER BY n RETURNING id, device_uuid::text, type""",
-            (at, json.dumps(rows)),
+            (json.dumps(rows),),
         )
         newest: dict[Told, dict[str, int]] = {}
         for number, uuid, type_ in await cursor.fetchall():

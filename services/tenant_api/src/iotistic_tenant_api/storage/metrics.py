@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from psycopg.types.json import Jsonb
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from iotistic_tenant_api.storage.connection import Connection
@@ -30,6 +30,17 @@ class PostgresMetrics:
             "INSERT INTO device_metrics (device_uuid, at, metrics) VALUES (%s, %s, %s)",
             (uuid, at, Jsonb(dict(numbers))),
         )
+
+    async def add_all(
+        self, uuid: str, measured: Iterable[tuple[datetime, Mapping[str, float]]]
+    ) -> None:
+        """Store what a device measured at several times."""
+        async with (
+            self._connection.cursor() as cursor,
+            cursor.copy("COPY device_metrics (device_uuid, at, metrics) FROM STDIN") as copy,
+        ):
+            for at, numbers in measured:
+                await copy.write_row((uuid, at, Jsonb(dict(numbers))))
 
     async def forget(self, now: datetime) -> int:
         """Remove what is older than a day; return how much that was."""

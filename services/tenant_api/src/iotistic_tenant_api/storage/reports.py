@@ -85,12 +85,14 @@ class PostgresReports:
             {"uuid": uuid, "registration": registration, "lane": lane, "kept": STREAMS_KEPT},
         )
 
-    async def count_repeat(self, uuid: str, registration: str, lane: str, stream: str) -> None:
-        """Note that a message came again."""
+    async def count_repeat(
+        self, uuid: str, registration: str, lane: str, stream: str, count: int = 1
+    ) -> None:
+        """Note that messages came again."""
         await self._connection.execute(
-            """UPDATE device_marks SET repeats = repeats + 1
+            """UPDATE device_marks SET repeats = repeats + %s
                WHERE device_uuid = %s AND registration = %s AND lane = %s AND stream = %s""",
-            (uuid, registration, lane, stream),
+            (count, uuid, registration, lane, stream),
         )
 
     async def current(self, uuid: str) -> dict[str, Any] | None:

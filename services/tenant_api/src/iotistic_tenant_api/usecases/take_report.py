@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from iotistic_contract.codec import parse_time
 from iotistic_tenant_api.domain.events import report_events
 from iotistic_tenant_api.domain.fleet import numbers_of, summary_of
+from iotistic_tenant_api.domain.lanes import CLOCKS_DIFFER
 from iotistic_tenant_api.domain.reports import Placement, merge, place
 from iotistic_tenant_api.storage.events import PostgresEvents
 from iotistic_tenant_api.storage.metrics import KEPT, PostgresMetrics
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["TakeReport"]
 
 LANE = "report"
-CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 class TakeReport:

@@ -60,6 +60,10 @@ class Database:
         """Return all rows that ``query`` finds."""
         return self._connection.execute(query, values).fetchall()
 
+    def each(self, query: str, *values: object) -> Iterator[Any]:
+        """Return the rows that ``query`` finds, read as they are asked for."""
+        return iter(self._connection.execute(query, values))
+
     def run(self, statement: str, *values: object) -> int:
         """Run one statement, a transaction of its own unless one is open; return rows changed."""
         return self._connection.execute(statement, values).rowcount
@@ -96,9 +100,8 @@ def _opened(path: Path) -> sqlite3.Connection | None:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         if connection.execute("PRAGMA quick_check").fetchone() == ("ok",):
-            connection.executescript(
-                files("iotistic_agent.adapters.store").joinpath("schema.sql").read_text()
-            )
+            schema = files("iotistic_agent.adapters.store").joinpath("schema.sql").read_text()
+            connection.executescript(f"BEGIN IMMEDIATE;\n{schema}\nCOMMIT;")
             return connection
     except sqlite3.DatabaseError as exc:
         if isinstance(exc, sqlite3.OperationalError):

@@ -38,6 +38,36 @@ CREATE TABLE IF NOT EXISTS set_aside (
     answer TEXT NOT NULL,
     at TEXT NOT NULL
 ) STRICT;
+-- Lines on their way to the cloud; the lowest rank goes first when there is no room.
+CREATE TABLE IF NOT EXISTS outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    lane TEXT NOT NULL,
+    rank INTEGER NOT NULL,
+    line TEXT NOT NULL,
+    size INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS outbox_by_lane ON outbox (lane, id);
+CREATE INDEX IF NOT EXISTS outbox_by_rank ON outbox (rank, id);
+-- Lines that never arrived, by lane: dropped for room, or refused by the cloud.
+CREATE TABLE IF NOT EXISTS lost_lines (
+    lane TEXT NOT NULL,
+    reason TEXT NOT NULL CHECK (reason IN ('dropped', 'refused')),
+    count INTEGER NOT NULL,
+    PRIMARY KEY (lane, reason)
+) STRICT;
+-- How far each service's log was read: the engine's time of the last line.
+CREATE TABLE IF NOT EXISTS log_cursors (
+    service TEXT PRIMARY KEY,
+    at TEXT NOT NULL
+) STRICT;
+-- Bytes on the link, by month (UTC) and what they were for.
+CREATE TABLE IF NOT EXISTS traffic (
+    month TEXT NOT NULL,
+    lane TEXT NOT NULL,
+    sent INTEGER NOT NULL,
+    received INTEGER NOT NULL,
+    PRIMARY KEY (month, lane)
+) STRICT;
 -- The image ids that a committed target ran with, by reference: tags may move meanwhile.
 CREATE TABLE IF NOT EXISTS release_images (
     etag TEXT NOT NULL,

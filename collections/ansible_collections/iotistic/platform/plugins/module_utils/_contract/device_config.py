@@ -35,20 +35,30 @@ def _check_interval(milliseconds: int) -> None:
         raise ContractError("", "not between 1000 and 86400000 milliseconds")
 
 
+def _check_budget(megabytes: int) -> None:
+    if not 1 <= megabytes <= 1_000_000:
+        raise ContractError("", "not between 1 and 1000000 megabytes")
+
+
 def _check_window(milliseconds: int) -> None:
     if not 0 <= milliseconds <= 86_400_000:
         raise ContractError("", "not between 0 and 86400000 milliseconds")
 
 
 Interval = Annotated[int, _check_interval]
+Budget = Annotated[int, _check_budget]
 Window = Annotated[int, _check_window]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentLogging:
-    """The agent's own log."""
+    """The agent's own log, and whether lines of agent and containers go to the cloud.
+
+    Without ``upload`` the link's profile decides: yes on ``lan`` and without one.
+    """
 
     level: LogLevel | None = None
+    upload: bool | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -74,7 +84,11 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceConfig:
-    """The device-wide part of a target state; ``agent_version`` is for showing only."""
+    """The device-wide part of a target state; ``agent_version`` is for showing only.
+
+    ``link_budget_mb``: megabytes (10^6 bytes) that the device's link may carry in a month, both
+    ways; as it is used up, logs, then metrics, then readings wait.
+    """
 
     logging: AgentLogging | None = None
     settings: Settings | None = None
@@ -83,5 +97,9 @@ class DeviceConfig:
     anomaly: Mapping[str, object] | None = None
     update_window: UpdateWindow | None = None
     link_profile: LinkProfile | None = None
+    link_budget_mb: Budget | None = None
     agent_version: str | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_fields(self)

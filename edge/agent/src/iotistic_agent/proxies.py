@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
-from iotistic_agent.images.places import is_loopback
-
-__all__ = ["Proxies", "Proxy", "parse_proxies"]
+__all__ = ["NO_PROXIES", "Proxies", "Proxy", "parse_proxies"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +16,12 @@ class Proxy:
     host: str
     port: int
     authorization: str | None = field(default=None, repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What the proxy wants with a request."""
+        told = self.authorization
+        return {} if told is None else {"Proxy-Authorization": told}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +35,16 @@ class Proxies:
     def for_host(self, scheme: str, host: str) -> Proxy | None:
         """Return the proxy to ``name[:port]``, None for a direct connection."""
         proxy = self.https if scheme == "https" else self.http
-        if proxy is None or is_loopback(host) or any(_covers(e, host) for e in self.without):
+        if proxy is None or any(_covers(each, host) for each in self.without):
             return None
         return proxy
+
+    def to(self, name: str, port: int) -> Proxy | None:
+        """Return the proxy for TLS to a host and port, None for a direct connection."""
+        return self.for_host("https", f"[{name}]:{port}" if ":" in name else f"{name}:{port}")
+
+
+NO_PROXIES = Proxies()
 
 
 def parse_proxies(words: Mapping[str, str]) -> Proxies:
