@@ -4,9 +4,11 @@ __all__ = [
     "AgentFault",
     "CloudUnavailable",
     "EngineFault",
+    "NotTrusted",
     "Overtaken",
     "Refused",
     "RegistrationRefused",
+    "Renewed",
     "SettingsRefused",
     "StoreFault",
     "Unauthorized",
@@ -45,6 +47,10 @@ class CloudUnavailable(AgentFault):
         self.wait = wait
 
 
+class NotTrusted(CloudUnavailable):
+    """Whoever answered has no certificate that holds here."""
+
+
 class Refused(AgentFault):
     """The cloud answered with a refusal that a repetition doesn't change."""
 
@@ -57,6 +63,10 @@ class Refused(AgentFault):
 
 class Unauthorized(Refused):
     """The device's key isn't taken any more: all calls stop."""
+
+
+class Renewed(AgentFault):
+    """Something that a session is made of was renewed: the next session has it."""
 
 
 class RegistrationRefused(AgentFault):

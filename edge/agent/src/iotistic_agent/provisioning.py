@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from iotistic_agent.adapters.cloud import TIMEOUT, Cloud, verified_by, words
 from iotistic_agent.adapters.keys import DeviceKeys
 from iotistic_agent.faults import CloudUnavailable, Refused, RegistrationRefused
-from iotistic_agent.registration import Registration, registration_from
+from iotistic_agent.registration import FIRST_TLS_KEY, Registration, registration_from
 from iotistic_agent.settings import Settings
 from iotistic_contract.codec import b64u_encode, decode, encode
 from iotistic_contract.errors import ContractFault
@@ -51,9 +51,15 @@ class Identity:
 
 
 def register(
-    string: ProvisioningString, identity: Identity, keys: DeviceKeys, settings: Settings
+    string: ProvisioningString,
+    identity: Identity,
+    keys: DeviceKeys,
+    settings: Settings,
+    tls_key: str = FIRST_TLS_KEY,
 ) -> Registration:
     """Register once, from the CA on, and return what the device is from now on.
+
+    ``tls_key`` names the file of the key that the certificate is asked for.
 
     CloudUnavailable: again later, from here on; RegistrationRefused: a person must look. The
     keys are on disk already and stay the same for each try.
@@ -62,7 +68,7 @@ def register(
     cloud = Cloud(string.origin, verified_by(ca_pem, settings.ca_file))
     try:
         exchanged = _exchanged(cloud, string, identity, keys)
-        answer = _registered(cloud, string, identity, keys, exchanged)
+        answer = _registered(cloud, string, identity, keys, exchanged, tls_key)
     except Refused as exc:
         if exc.status == 410:
             raise CloudUnavailable(f"{exc}; beginning again", 0.0) from None
@@ -72,7 +78,7 @@ def register(
     finally:
         cloud.close()
     _check_answer(answer, string, identity)
-    return registration_from(answer, identity.uuid, ca_pem, string.key_id)
+    return registration_from(answer, identity.uuid, ca_pem, string.key_id, tls_key)
 
 
 def fetched_ca(string: ProvisioningString) -> str:
@@ -132,17 +138,18 @@ def _exchanged(
     return decode(KeyExchangeAnswer, answer.json(), unknown="keep")
 
 
-def _registered(
+def _registered(  # noqa: PLR0913, PLR0917 -- what phase 2 is made of
     cloud: Cloud,
     string: ProvisioningString,
     identity: Identity,
     keys: DeviceKeys,
     exchanged: KeyExchangeAnswer,
+    tls_key: str,
 ) -> RegisterAnswer:
     payload = RegistrationPayload(
         device_uuid=identity.uuid,
         provisioning_api_key=str(string.key),
-        certificate_request=make_request(keys.tls).decode("ascii"),
+        certificate_request=make_request(keys.tls(tls_key)).decode("ascii"),
         device_sealing_key=b64u_encode(sealing_public(keys.sealing)),
         challenge=exchanged.challenge or "",
         device_name=identity.name,

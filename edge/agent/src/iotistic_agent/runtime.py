@@ -178,7 +178,8 @@ class Agent:
             os_version=os_version(),
             agent_version=AGENT_VERSION,
         )
-        return register(told.string, identity, self._keys, self._settings)
+        tls_key = self._sessions.tls_key
+        return register(told.string, identity, self._keys, self._settings, tls_key)
 
     async def _serve(self, workshop: Workshop, engine: DockerEngine) -> None:
         inside = Inside(

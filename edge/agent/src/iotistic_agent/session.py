@@ -1,26 +1,35 @@
 """One session with the cloud, as one registration: it polls, reports and listens."""
 
 import asyncio
+import time
 import uuid
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import partial
 from urllib.parse import urlsplit
 
 from iotistic_agent.adapters.broker import Broker, Hears
-from iotistic_agent.adapters.cloud import Cloud, Pace, verified_by
+from iotistic_agent.adapters.broker_trial import Verdict, try_broker
+from iotistic_agent.adapters.cloud import Answer, Cloud, Pace, verified_by
 from iotistic_agent.adapters.host import local_ip, os_version
 from iotistic_agent.adapters.keys import DeviceKeys
 from iotistic_agent.adapters.machine import Machine
 from iotistic_agent.adapters.store import Store
 from iotistic_agent.ambient import AGENT_VERSION, chance, utc_now
 from iotistic_agent.configuration import Configuration
+from iotistic_agent.faults import Renewed, Unauthorized
 from iotistic_agent.link import Link
+from iotistic_agent.logs import Component, log
 from iotistic_agent.loops.broker import hold_broker, on_loop
 from iotistic_agent.loops.guard import begin
 from iotistic_agent.loops.measure import Measured
 from iotistic_agent.loops.poll import poll, poll_interval
+from iotistic_agent.loops.renew import renew
 from iotistic_agent.loops.report import report
-from iotistic_agent.registration import Registration
+from iotistic_agent.registration import FIRST_TLS_KEY, Registration
+from iotistic_agent.renewal.api_key import pending_key_taken
+from iotistic_agent.renewal.around import Around, Heard
+from iotistic_agent.renewal.work import Renewal
 from iotistic_agent.reporting import sections_of
 from iotistic_agent.settings import Settings
 from iotistic_agent.signals import Bell, Bells, Board
@@ -29,7 +38,10 @@ __all__ = ["Sessions"]
 
 
 class Sessions:
-    """What sessions are made of; one runs at a time."""
+    """What sessions are made of; one runs at a time.
+
+    ``tls_key`` is the file of the broker's key in use.
+    """
 
     def __init__(  # noqa: PLR0913 -- its collaborators
         self,
@@ -43,6 +55,7 @@ class Sessions:
         machine: Machine,
         measured: Measured,
         configured: Callable[[], Configuration],
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -53,15 +66,37 @@ class Sessions:
         self._machine = machine
         self._measured = measured
         self._configured = configured
+        self._now = now
+        self.tls_key = FIRST_TLS_KEY
 
     async def run(self, registration: Registration) -> None:
-        """Hold a session until the device's key isn't taken any more (Unauthorized)."""
-        context = verified_by(registration.ca_cert, self._settings.ca_file)
-        headers = {"X-Device-API-Key": registration.api_key}
-        pace = Pace()
-        polling = Cloud(registration.endpoint, context, headers, pace)
-        reporting = Cloud(registration.endpoint, context, headers, pace)
+        """Hold sessions, each with what was renewed last, until no key is taken (Unauthorized)."""
+        while True:
+            registration = self._store.identity.registration() or registration
+            try:
+                await self._one(registration)
+            except* Renewed as group:
+                renewed = str(group.exceptions[0])
+                log(Component.SYNC).info("session_begins_anew", extra={"renewed": renewed})
+            except* Unauthorized:
+                as_other = partial(self._call_as, Pace(), None)
+                if not await pending_key_taken(self._store, registration, as_other, self._now):
+                    raise
+
+    async def _one(self, registration: Registration) -> None:
+        """Hold one session until something of it was renewed, or its key isn't taken any more."""
+        self.tls_key = registration.tls_key
+        pace, heard = Pace(), Heard()
         loop = asyncio.get_running_loop()
+
+        def seen(answer: Answer) -> None:
+            named = answer.headers.get("x-credentials-etag")
+            if named is not None and named != heard.etag:
+                heard.etag = named
+                _ring(loop, self._bells.renew)
+
+        call_as = partial(self._call_as, pace, seen)
+        polling, reporting = call_as(registration), call_as(registration)
         brokers: list[Broker] = []
 
         def broker(modern: bool, too_modern: Callable[[], None]) -> Broker:  # noqa: FBT001
@@ -71,22 +106,48 @@ class Sessions:
                 update=lambda: _ring(loop, self._bells.poll),
                 too_modern=too_modern,
             )
-            brokers[:] = [Broker(registration, self._keys.tls_file, hears, modern=modern)]
+            key_file = self._keys.folder / registration.tls_key
+            brokers[:] = [Broker(registration, key_file, hears, modern=modern)]
             return brokers[0]
 
         def copy(body: Mapping[str, object]) -> None:
             for each in brokers:
                 each.publish_state(body)
 
+        renewal = Renewal(
+            Around(
+                registration=registration,
+                store=self._store,
+                keys=self._keys,
+                cloud=reporting,
+                call_as=call_as,
+                try_broker=self._try_broker,
+                connected=lambda: self._link.subscribed,
+                heard=heard,
+                now=self._now,
+            )
+        )
         try:
             async with asyncio.TaskGroup() as group:
                 run = partial(begin, group, chance)
+                run("renew", lambda: renew(renewal, self._bells.renew, chance, time.monotonic))
                 run("poll", lambda: self._polling(polling, registration))
                 run("report", lambda: self._reporting(reporting, registration, copy))
                 run("broker", lambda: hold_broker(broker))
         finally:
             polling.close()
             reporting.close()
+
+    def _call_as(
+        self, pace: Pace, seen: Callable[[Answer], object] | None, registration: Registration
+    ) -> Cloud:
+        context = verified_by(registration.ca_cert, self._settings.ca_file)
+        headers = {"X-Device-API-Key": registration.api_key}
+        return Cloud(registration.endpoint, context, headers, pace, seen)
+
+    def _try_broker(self, registration: Registration) -> Verdict:
+        key_file = self._keys.folder / registration.tls_key
+        return try_broker(registration.mqtt, registration.uuid, key_file)
 
     def poll_interval(self) -> int:
         """Return the milliseconds between polls as things stand."""
@@ -126,6 +187,7 @@ class Sessions:
             told = {
                 **constant,
                 "pollIntervalMs": self.poll_interval(),
+                "credentialsETag": self._store.identity.credentials_etag(),
                 "rebootRequired": self._machine.reboot_required(),
                 "metrics": self._measured.metrics or None,
             }

@@ -40,6 +40,7 @@ class Bells:
     reconcile: Bell = field(default_factory=Bell)
     poll: Bell = field(default_factory=Bell)
     report: Bell = field(default_factory=Bell)
+    renew: Bell = field(default_factory=Bell)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,10 +15,11 @@ from paho.mqtt.properties import Properties
 from iotistic_agent.adapters.cloud import verified_by
 from iotistic_agent.logs import Component, log
 from iotistic_agent.registration import Registration
+from iotistic_contract.provisioning import MqttAccess
 from iotistic_contract.topics import MAX_PAYLOAD
 from iotistic_pki.files import write_atomic
 
-__all__ = ["Broker", "Hears"]
+__all__ = ["Broker", "Hears", "broker_context"]
 
 SESSION_SECONDS = 7 * 86_400
 LONGEST_RECONNECT = 60
@@ -33,6 +34,21 @@ class Hears:
     lost: Callable[[], object]
     update: Callable[[], object]
     too_modern: Callable[[], object]
+
+
+def broker_context(
+    access: MqttAccess, key_file: Path, certificate: str = "client.pem"
+) -> ssl.SSLContext:
+    """Return a context with the answer's CA and, when there is one, our certificate.
+
+    The certificate is written into the file of that name beside its key.
+    """
+    context = verified_by(access.broker_config.ca_cert)
+    if access.client_certificate is not None:
+        file = key_file.with_name(certificate)
+        write_atomic(file, access.client_certificate.encode("ascii"), 0o600)
+        context.load_cert_chain(file, key_file)
+    return context
 
 
 class Broker:
@@ -106,22 +122,12 @@ class Broker:
         client.will_set(self._topics["status"], b'{"online": false}', qos=1, retain=True)
         client.reconnect_delay_set(1, LONGEST_RECONNECT)
         if self._config.use_tls:
-            client.tls_set_context(self._context())
+            client.tls_set_context(broker_context(self._registration.mqtt, self._key_file))
         client.on_connect = self._connected
         client.on_subscribe = self._subscribed
         client.on_disconnect = self._lost
         client.on_message = self._received
         return client
-
-    def _context(self) -> ssl.SSLContext:
-        """Return a context with the answer's CA and, when there is one, our certificate."""
-        context = verified_by(self._config.ca_cert)
-        certificate = self._registration.mqtt.client_certificate
-        if certificate is not None:
-            file = self._key_file.with_name("client.pem")
-            write_atomic(file, certificate.encode("ascii"), 0o600)
-            context.load_cert_chain(file, self._key_file)
-        return context
 
     def _connected(self, client: mqtt.Client, *parts: Any) -> None:
         reason = parts[2]

@@ -5,14 +5,14 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from iotistic_agent.faults import CloudUnavailable, Refused, Unauthorized
+from iotistic_agent.faults import CloudUnavailable, NotTrusted, Refused, Unauthorized
 from iotistic_contract.codec import parse_json
 from iotistic_contract.errors import ContractFault
 from iotistic_contract.schema import SCHEMA, SCHEMA_HEADER
@@ -74,8 +74,9 @@ class Pace:
 class Cloud:
     """One connection to an origin. Blocks; any thread may call.
 
-    Redirects are never followed. ``round_trip_ms`` is how long the last request took to be
-    answered, without the handshake of a new connection; None when nobody answered it.
+    Redirects are never followed. ``seen`` is given each good answer, by the thread that called.
+    ``round_trip_ms`` is how long the last request took to be answered, without the handshake of a
+    new connection; None when nobody answered it.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Cloud:
         context: ssl.SSLContext | None,
         headers: Mapping[str, str] | None = None,
         pace: Pace | None = None,
+        seen: Callable[[Answer], object] | None = None,
     ) -> None:
         self._origin = urlsplit(origin)
         self._context = context
@@ -95,6 +97,7 @@ class Cloud:
         self._lock = threading.Lock()
         self._connection: HTTPConnection | None = None
         self._pace = pace or Pace()
+        self._seen = seen
         self.round_trip_ms: float | None = None
 
     def call(
@@ -118,7 +121,10 @@ class Cloud:
                 raise CloudUnavailable("the cloud asked to wait", wait)
             answer = self._sent(method, target, content, sent)
             self._pace.obey(answer)
-        return _judged(answer)
+        judged = _judged(answer)
+        if self._seen is not None:
+            self._seen(judged)
+        return judged
 
     def close(self) -> None:
         """Close the connection, also under a call; the next call opens another one."""
@@ -141,12 +147,16 @@ class Cloud:
                 raise CloudUnavailable(f"{self._origin.netloc}: {exc}") from None
         except (OSError, HTTPException) as exc:
             self.close()
-            raise CloudUnavailable(f"{self._origin.netloc}: {words(exc)}") from None
+            raise self._unavailable(exc) from None
         try:
             return self._once(method, target, content, headers)
         except (OSError, HTTPException) as exc:
             self.close()
-            raise CloudUnavailable(f"{self._origin.netloc}: {words(exc)}") from None
+            raise self._unavailable(exc) from None
+
+    def _unavailable(self, exc: Exception) -> CloudUnavailable:
+        fault = NotTrusted if isinstance(exc, ssl.SSLCertVerificationError) else CloudUnavailable
+        return fault(f"{self._origin.netloc}: {words(exc)}")
 
     def _once(
         self, method: str, target: str, content: bytes | None, headers: Mapping[str, str]

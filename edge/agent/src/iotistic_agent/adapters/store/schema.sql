@@ -38,3 +38,13 @@ CREATE TABLE IF NOT EXISTS set_aside (
     answer TEXT NOT NULL,
     at TEXT NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS renewal (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS credentials (
+    slot TEXT PRIMARY KEY CHECK (slot IN ('candidate', 'failed')),
+    etag TEXT NOT NULL,
+    document TEXT NOT NULL,
+    storedAt TEXT NOT NULL
+) STRICT;
