@@ -105,11 +105,23 @@ def test_what_waits_holds_nothing_else_up():
     ]
 
 
+def test_a_clock_that_is_ahead_makes_no_new_certificate_old():
+    given = standing(certificate=old(400) | {"since": NOW - 10 * DAY})
+    assert next_step(given) is None
+    assert next_step(replace(given, now=NOW + 300 * DAY), frozenset({"credentials", "key"})) is (
+        Step.MAKE_TLS_KEY
+    )
+    put_right = standing(certificate=old(295) | {"since": NOW + 400 * DAY})
+    assert next_step(put_right) is Step.MAKE_TLS_KEY, "a time to come says nothing"
+    tested = standing(certificate=old(400) | {"since": NOW - DAY}, credentials={"candidate": '"b"'})
+    assert next_step(tested) is Step.TEST_CREDENTIALS
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_jitter_spreads_within_its_days(share):
     given = replace(FRESH, share=share)
     assert 81 * DAY <= key_due(given) - KEY.since <= 90 * DAY
-    within = certificate_due(CERTIFICATE, share) - CERTIFICATE.not_before
+    within = certificate_due(CERTIFICATE, share, NOW) - CERTIFICATE.not_before
     assert 265 * DAY <= within <= 295 * DAY + timedelta(seconds=1)
     assert next_due(given) == CREDENTIALS.asked_at + DAY
 
@@ -137,8 +149,9 @@ def after(given: Standing, step: Step) -> Standing:
         case Step.REQUEST_CERTIFICATE:
             certificate = replace(certificate, given=True)
         case Step.TEST_CERTIFICATE:
-            new = {"not_before": given.now, "not_after": given.now + 397 * DAY}
-            certificate = CertificateStanding(**new)
+            certificate = replace(
+                certificate, since=given.now, key_made=False, given=False, refused_at=None
+            )
         case Step.ASK_CREDENTIALS:
             heard = credentials.heard or '"z"'
             credentials = replace(

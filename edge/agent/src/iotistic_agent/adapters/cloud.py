@@ -17,7 +17,7 @@ from iotistic_contract.codec import parse_json
 from iotistic_contract.errors import ContractFault
 from iotistic_contract.schema import SCHEMA, SCHEMA_HEADER
 
-__all__ = ["Answer", "Cloud", "Pace", "verified_by", "words"]
+__all__ = ["Answer", "Cloud", "Pace", "judged", "verified_by", "words"]
 
 TIMEOUT = 30.0
 MAX_BODY = 16 * 2**20
@@ -121,10 +121,10 @@ class Cloud:
                 raise CloudUnavailable("the cloud asked to wait", wait)
             answer = self._sent(method, target, content, sent)
             self._pace.obey(answer)
-        judged = _judged(answer)
+        good = judged(answer)
         if self._seen is not None:
-            self._seen(judged)
-        return judged
+            self._seen(good)
+        return good
 
     def close(self) -> None:
         """Close the connection, also under a call; the next call opens another one."""
@@ -195,7 +195,8 @@ def _read(response: HTTPResponse) -> bytes:
     return body
 
 
-def _judged(answer: Answer) -> Answer:
+def judged(answer: Answer) -> Answer:
+    """Return an answer that is good, and raise what another one means."""
     if 200 <= answer.status < 300 or answer.status == 304:
         return answer
     code, detail = _problem(answer)

@@ -32,7 +32,7 @@ class ApiKeyRenewal:
         """Return how far it is."""
         store, pending = self._around.store, self._around.store.renewals.pending_key()
         return ApiKeyStanding(
-            since=store.identity.api_key_since() or self._around.now(),
+            since=store.identity.since("api_key") or self._around.now(),
             pending=pending is not None,
             announced=pending is not None and pending.announced,
         )

@@ -40,6 +40,7 @@ class CertificateRenewal:
         return CertificateStanding(
             not_before=self._leaf.not_valid_before_utc,
             not_after=self._leaf.not_valid_after_utc,
+            since=self._around.store.identity.since("certificate"),
             key_made=candidate is not None,
             given=candidate is not None and candidate.pem is not None,
             refused_at=renewals.time("certificate_refused_at"),
@@ -73,7 +74,7 @@ class CertificateRenewal:
         following = replace(around.registration, mqtt=mqtt, tls_key=candidate.tls_key)
         verdicts = [await around.trial(each) for each in (following, *self._moved(following))]
         if Verdict.GOOD in verdicts:
-            around.store.identity.renew_certificate(following)
+            around.store.identity.renew_certificate(following, around.now())
             around.keys.erase_tls(around.registration.tls_key)
             log(Component.PROVISIONING).info("certificate_renewed")
             raise Renewed("the certificate")

@@ -69,10 +69,14 @@ class ApiKeyStanding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateStanding:
-    """The certificate in use, and how far the next one is; ``refused_at`` is the last failure."""
+    """The certificate in use, and how far the next one is; ``refused_at`` is the last failure.
+
+    ``since`` is when it came, by the device's own clock.
+    """
 
     not_before: datetime
     not_after: datetime
+    since: datetime | None = None
     key_made: bool = False
     given: bool = False
     refused_at: datetime | None = None
@@ -106,10 +110,11 @@ class Standing:
 def next_step(standing: Standing, waiting: frozenset[str] = frozenset()) -> Step | None:
     """Return what is to be done first; nothing about a subject that is ``waiting``.
 
-    An expired certificate comes first: without it no credentials can be tested.
+    An expired certificate comes first: with it no credentials can be tested.
     """
     certificate = _certificate_step(standing)
-    expired = standing.certificate is not None and standing.now >= standing.certificate.not_after
+    over = standing.certificate is not None and standing.now >= standing.certificate.not_after
+    expired = over and certificate is not None
     credentials = _credentials_step(standing, expired=expired)
     steps = [_key_step(standing), credentials, certificate]
     if expired and credentials is not Step.ASK_CREDENTIALS:
@@ -122,7 +127,7 @@ def next_due(standing: Standing) -> datetime:
     asked = standing.credentials.asked_at
     times = [key_due(standing), standing.now if asked is None else asked + A_DAY]
     if standing.certificate is not None:
-        times.append(certificate_due(standing.certificate, standing.share))
+        times.append(certificate_due(standing.certificate, standing.share, standing.now))
     return min(times)
 
 
@@ -131,13 +136,17 @@ def key_due(standing: Standing) -> datetime:
     return standing.key.since + KEY_LIFE * (1 - _KEY_SPREAD * standing.share)
 
 
-def certificate_due(certificate: CertificateStanding, share: float) -> datetime:
+def certificate_due(certificate: CertificateStanding, share: float, now: datetime) -> datetime:
     """Return when the next certificate is to be asked for: day 265 to 295 of 397.
 
-    One with another life has it at the same part of that. After a refusal a day passes.
+    One with another life has it at the same part of that. Counted from when it came, so that a
+    clock that is ahead of the cloud's makes no certificate old at once. After a refusal a day
+    passes.
     """
-    life = certificate.not_after - certificate.not_before
-    due = certificate.not_before + life * (_EARLIEST + (_LATEST - _EARLIEST) * share)
+    life, begin = certificate.not_after - certificate.not_before, certificate.not_before
+    if certificate.since is not None and begin <= certificate.since <= now:
+        begin = certificate.since
+    due = begin + life * (_EARLIEST + (_LATEST - _EARLIEST) * share)
     refused = certificate.refused_at
     return due if refused is None else max(due, refused + A_DAY)
 
@@ -162,8 +171,8 @@ def _certificate_step(standing: Standing) -> Step | None:
         return Step.TEST_CERTIFICATE
     if certificate.key_made:
         return Step.REQUEST_CERTIFICATE
-    due = standing.now >= certificate_due(certificate, standing.share)
-    return Step.MAKE_TLS_KEY if due else None
+    due = certificate_due(certificate, standing.share, standing.now)
+    return Step.MAKE_TLS_KEY if standing.now >= due else None
 
 
 def _credentials_step(standing: Standing, *, expired: bool) -> Step | None:

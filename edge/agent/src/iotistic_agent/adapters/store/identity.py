@@ -26,7 +26,14 @@ _COLUMNS = (
     "mqttBrokerConfig",
     "orderPublicKeys",
 )
-_WORDS = ("tls_key", "order_keys_seq", "credentials_etag", "vpn", "api_key_since")
+_WORDS = (
+    "tls_key",
+    "order_keys_seq",
+    "credentials_etag",
+    "vpn",
+    "api_key_since",
+    "certificate_since",
+)
 
 
 class Identity:
@@ -88,9 +95,9 @@ class Identity:
         """Return the ETag of the credentials that were taken last."""
         return self._words().get("credentials_etag")
 
-    def api_key_since(self) -> datetime | None:
-        """Return since when the API key is in use."""
-        text = self._words().get("api_key_since")
+    def since(self, what: str) -> datetime | None:
+        """Return since when ``api_key`` or ``certificate`` is in use."""
+        text = self._words().get(f"{what}_since")
         if text is None:
             row = self._database.row("SELECT registeredAt FROM device")
             text = None if row is None else row[0]
@@ -115,11 +122,12 @@ class Identity:
             self._forget("pending_api_key", "pending_announced")
             self._word("api_key_since", self._database.text(at))
 
-    def renew_certificate(self, registration: Registration) -> None:
+    def renew_certificate(self, registration: Registration, at: datetime) -> None:
         """Keep the certificate that the broker took, and the name of its key."""
         with self._database.transaction():
             self._write(registration)
             self._forget("candidate_tls_key", "candidate_certificate", "certificate_refused_at")
+            self._word("certificate_since", self._database.text(at))
 
     def renew_credentials(self, registration: Registration) -> None:
         """Keep credentials that were tested."""
