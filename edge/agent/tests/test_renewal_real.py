@@ -1,0 +1,222 @@
+"""Renewals of the agent as a process, at a real TLS server and a real Mosquitto."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from edge.agent.tests.device import Device
+from edge.agent.tests.tenant import ADDRESS, Tenant, make_authority, serve
+from iotistic_contract.codec import b64u_encode, format_time
+from iotistic_pki import ca
+from iotistic_pki.keys import spki_sha256
+from tests.fixtures.broker import Mosquitto, start_mosquitto
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
+LONG_AGO = datetime.now(UTC) - timedelta(days=500)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ca.Authority]:
+    """A CA that is older than the certificates of its devices."""
+    with make_authority(tmp_path_factory.mktemp("old-pki"), lambda: LONG_AGO) as made:
+        yield replace(made, clock=ca.utc_now)
+
+
+@pytest.fixture(scope="module")
+def broker(authority, tmp_path_factory) -> Iterator[Mosquitto]:
+    started = start_mosquitto(authority, ADDRESS, tmp_path_factory.mktemp("broker"))
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def second_broker(authority, tmp_path_factory) -> Iterator[Mosquitto]:
+    started = start_mosquitto(authority, ADDRESS, tmp_path_factory.mktemp("broker-2"))
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def tenant(authority, wrapping_keys, broker, tmp_path) -> Iterator[Tenant]:
+    made = Tenant(authority, wrapping_keys, b64u_encode(b"s" * 32))
+    made.broker_port, made.poll_interval_ms = broker.port, 200
+    made.server = serve(made, tmp_path)
+    made.set_apps({}, 1)
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+@pytest.fixture
+def device(docker_engine, tenant, tmp_path) -> Iterator[Device]:
+    made = Device(docker_engine, tenant, tmp_path)
+    yield made
+    made.clean()
+
+
+def subscribed(tenant: Tenant) -> bool:
+    """Whether the device says that its broker tells it news: it polls rarely then."""
+    return tenant.sections.get("pollIntervalMs") == 900_000
+
+
+def taken(tenant: Tenant) -> bool:
+    return tenant.sections.get("credentialsETag") == tenant.credentials_etag()
+
+
+def events(device: Device) -> list[str]:
+    return [line["event"] for line in device.log()]
+
+
+def at_rest(device: Device, statement: str, at: datetime) -> None:
+    """Change a time in the database of an agent that doesn't run."""
+    database = sqlite3.connect(device.folder / "state/device.sqlite", isolation_level=None)
+    database.execute(statement, (format_time(at),))
+    database.close()
+
+
+def changed(tenant: Tenant, **credentials: object) -> None:
+    with tenant.changed:
+        tenant.credentials.update(credentials)
+
+
+def poke(device: Device) -> None:
+    """End what the broker holds the device from: with it, it would poll four times an hour."""
+    device.kill()
+    device.start()
+
+
+def test_with_a_certificate_that_expired_it_renews_by_http_and_comes_back(device, tenant):
+    tenant.issued_at = long_ago = datetime.now(UTC) - timedelta(days=400)
+    device.start()
+    tenant.wait_for(lambda: taken(tenant) and "broker_lost" in events(device))
+    device.kill()
+    at_rest(device, "UPDATE device SET registeredAt = ?", long_ago)
+    device.start()
+    tenant.wait_for(lambda: subscribed(tenant))
+    first, second = tenant.certificates
+    assert x509.load_pem_x509_certificate(first.encode()).not_valid_after_utc < datetime.now(UTC)
+    assert events(device).count("certificate_renewed") == 1
+    keys = device.folder / "state/keys"
+    assert sorted(path.name for path in keys.glob("tls*")) == ["tls-2.key"]
+    assert (keys / "client.pem").read_text() == second
+    tenant.sections.clear()
+    poke(device)
+    tenant.wait_for(lambda: subscribed(tenant))
+    assert len(tenant.certificates) == 2
+    assert len(tenant.registered) == 1
+
+
+def test_an_old_key_is_rotated_and_the_session_goes_on_with_the_new_one(device, tenant):
+    device.start()
+    tenant.wait_for(lambda: taken(tenant))
+    device.kill()
+    since = datetime.now(UTC) - timedelta(days=91)
+    at_rest(device, "INSERT INTO renewal VALUES ('api_key_since', ?)", since)
+    device.start()
+    tenant.wait_for(lambda: len(tenant.api_keys) == 2)
+    old, new = tenant.api_keys
+    assert old.split(".")[:2] == new.split(".")[:2]
+    used = len(tenant.requests)
+    tenant.set_apps({}, 2)
+    tenant.wait_for(lambda: tenant.sections.get("appliedVersion") == 2)
+    later = {each.headers["x-device-api-key"] for each in tenant.requests[used:]}
+    assert later == {new}
+    assert len(tenant.registered) == 1
+
+
+def test_the_device_follows_a_broker_that_moved(device, tenant, second_broker):
+    device.start()
+    tenant.wait_for(lambda: taken(tenant) and subscribed(tenant))
+    first = tenant.credentials_etag()
+    changed(tenant, brokerConfig={**tenant.broker_config(), "port": second_broker.port})
+    assert tenant.credentials_etag() != first
+    poke(device)
+    tenant.wait_for(lambda: taken(tenant) and subscribed(tenant))
+    assert "credentials_taken" in events(device)
+    log = (second_broker.folder / "log").read_text()
+    assert device.uuid in log, "it is there now"
+
+
+def test_a_broker_that_is_nowhere_is_not_followed(device, tenant):
+    device.start()
+    tenant.wait_for(lambda: taken(tenant) and subscribed(tenant))
+    held = tenant.credentials_etag()
+    changed(tenant, brokerConfig={**tenant.broker_config(), "port": 1})
+    tenant.sections.clear()
+    device.kill()
+    device.start(POLL_INTERVAL_MS="200")
+    tenant.wait_for(lambda: "credentials_failed" in events(device), 40)
+    tenant.wait_for(lambda: subscribed(tenant))
+    assert tenant.sections["credentialsETag"] == held
+
+
+def served_by(tenant: Tenant, authority: ca.Authority, folder: Path) -> None:
+    """Let the API answer with a certificate of another CA, at the same port."""
+    tenant.server.shutdown()
+    tenant.server.server_close()
+    folder.mkdir()
+    with tenant.changed:
+        tenant.authority = authority
+    tenant.server = serve(tenant, folder)
+
+
+@pytest.fixture
+def next_authority(tmp_path_factory) -> Iterator[ca.Authority]:
+    with make_authority(tmp_path_factory.mktemp("next-pki")) as made:
+        yield made
+
+
+def test_a_new_anchor_is_taken_over_the_old_one_and_then_trusted(
+    device, tenant, next_authority, tmp_path
+):
+    old = tenant.ca_pem
+    device.start()
+    tenant.wait_for(lambda: taken(tenant))
+    bundle = (next_authority.folder / "tenant-ca.pem").read_text() + old
+    changed(tenant, caBundle=bundle, brokerConfig=tenant.broker_config())
+    poke(device)
+    tenant.wait_for(lambda: taken(tenant))
+    served_by(tenant, next_authority, tmp_path / "next")
+    tenant.set_apps({}, 2)
+    poke(device)
+    tenant.wait_for(lambda: tenant.sections.get("appliedVersion") == 2)
+    assert len(tenant.registered) == 1
+    assert device.uuid == tenant.registered[0].device_uuid
+    assert spki_sha256(next_authority.certificate.public_key()) not in device.key_file.read_text()
+
+
+def test_an_anchor_that_the_api_does_not_answer_by_is_not_taken(device, tenant, next_authority):
+    device.start()
+    tenant.wait_for(lambda: taken(tenant))
+    held = tenant.credentials_etag()
+    changed(tenant, caBundle=(next_authority.folder / "tenant-ca.pem").read_text())
+    tenant.sections.clear()
+    poke(device)
+    tenant.wait_for(lambda: "credentials_failed" in events(device))
+    tenant.set_apps({}, 2)
+    poke(device)
+    tenant.wait_for(lambda: tenant.sections.get("appliedVersion") == 2)
+    assert tenant.sections["credentialsETag"] == held
+
+
+def test_a_stranger_at_the_address_brings_no_anchor(device, tenant, next_authority, tmp_path):
+    device.start()
+    tenant.wait_for(lambda: taken(tenant))
+    device.kill()
+    seen, old = len(tenant.requests), tenant.authority
+    served_by(tenant, next_authority, tmp_path / "stranger")
+    device.start()
+    until = threading.Event()
+    while not any("CERTIFICATE_VERIFY_FAILED" in line.get("reason", "") for line in device.log()):
+        assert not until.wait(0.05)
+    assert len(tenant.requests) == seen, "nothing was said to it"
+    served_by(tenant, old, tmp_path / "own")
+    tenant.set_apps({}, 2)
+    poke(device)
+    tenant.wait_for(lambda: tenant.sections.get("appliedVersion") == 2)
