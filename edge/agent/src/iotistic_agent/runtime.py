@@ -13,6 +13,7 @@ from pathlib import Path
 from iotistic_agent.adapters.engine import DockerEngine
 from iotistic_agent.adapters.host import host_paths, mac_address, os_version
 from iotistic_agent.adapters.keys import DeviceKeys, device_keys, local_token
+from iotistic_agent.adapters.labels import labelled_uuid
 from iotistic_agent.adapters.machine import Machine
 from iotistic_agent.adapters.store import Store
 from iotistic_agent.ambient import AGENT_VERSION, chance, utc_now
@@ -37,6 +38,8 @@ from iotistic_agent.session import Sessions
 from iotistic_agent.settings import Settings
 from iotistic_agent.signals import Bells, Board
 from iotistic_agent.workshop import Pulls, Workshop
+from iotistic_contract.errors import ContractError
+from iotistic_contract.ids import check_uuid
 from iotistic_contract.planning.container_body import Device
 from iotistic_pki.files import exclusive, write_atomic
 
@@ -73,13 +76,26 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _identity(settings: Settings, store: Store) -> str:
-    """Return the device's uuid; a second copy outlives a damaged database."""
+    """Return the device's uuid.
+
+    Beside the database it is in a file of its own; where both are lost, the containers that the
+    device made tell it.
+    """
     copy = settings.state_dir / "uuid"
-    kept = copy.read_text(encoding="ascii").strip() if copy.exists() else None
+    kept = written = _written_uuid(copy)
+    if kept is None and store.rebuilt:
+        kept = labelled_uuid(settings.engine_socket, settings.site)
     known = store.identity.uuid(settings.device_uuid or kept, lambda: str(uuid.uuid4()))
-    if known != kept:
+    if known != written:
         write_atomic(copy, known.encode("ascii"), 0o600)
     return known
+
+
+def _written_uuid(path: Path) -> str | None:
+    try:
+        return check_uuid(path.read_bytes().decode("ascii").strip())
+    except (FileNotFoundError, UnicodeDecodeError, ContractError):
+        return None
 
 
 class Agent:
