@@ -4,6 +4,7 @@ __all__ = [
     "AgentFault",
     "CloudUnavailable",
     "EngineFault",
+    "Leaves",
     "NotTrusted",
     "Overtaken",
     "Refused",
@@ -33,6 +34,10 @@ class EngineFault(AgentFault):
     def __init__(self, type: str, message: str) -> None:  # noqa: A002 -- the report's own word
         super().__init__(message)
         self.type = type
+
+
+class Leaves(AgentFault):
+    """The device is to leave its tenant: this life of the agent ends."""
 
 
 class Overtaken(EngineFault):

@@ -20,8 +20,10 @@ from iotistic_agent.ambient import AGENT_VERSION, chance, utc_now
 from iotistic_agent.api.inside import Inside
 from iotistic_agent.api.routes import answers
 from iotistic_agent.configuration import Configuration, configuration
+from iotistic_agent.departure import Departures
 from iotistic_agent.enrolment import Enrolment, Told
-from iotistic_agent.faults import StoreFault
+from iotistic_agent.faults import Leaves, StoreFault
+from iotistic_agent.leaving import leave
 from iotistic_agent.link import Link
 from iotistic_agent.logs import Component, RecentLines, log, set_level
 from iotistic_agent.loops.guard import begin
@@ -49,14 +51,26 @@ __all__ = ["run"]
 async def run(settings: Settings, recent: RecentLines) -> None:
     """Run the agent until SIGTERM or SIGINT; ``recent`` are its own log's newest lines."""
     with _alone(settings.state_dir):
+        task = asyncio.create_task(_lives(settings, recent))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _lives(settings: Settings, recent: RecentLines) -> None:
+    """Live; and after each leave-taking anew, as a device that knows less."""
+    departures = Departures(settings.state_dir)
+    while True:
+        left = await leave(departures, settings, utc_now, chance)
+        if left is not settings:
+            recent.forget()
+        settings = left
         store = Store.open(settings.state_dir / "device.sqlite", utc_now)
         try:
-            agent = Agent(settings, store, recent)
-            task = asyncio.create_task(agent.run())
-            for number in (signal.SIGTERM, signal.SIGINT):
-                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-            with suppress(asyncio.CancelledError):
-                await task
+            await Agent(settings, store, recent, departures).run()
+        except* Leaves:
+            log(Component.AGENT).info("begins_anew")
         finally:
             store.close()
 
@@ -101,13 +115,23 @@ def _written_uuid(path: Path) -> str | None:
 class Agent:
     """All parts of one device's agent."""
 
-    def __init__(self, settings: Settings, store: Store, recent: RecentLines) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        recent: RecentLines,
+        departures: Departures | None = None,
+    ) -> None:
         self._settings = settings
+        self._departures = departures or Departures(settings.state_dir)
         self._store = store
         self._recent = recent
         self._uuid = _identity(settings, store)
         self._keys: DeviceKeys = device_keys(settings.state_dir / "keys")
         self._known = store.identity.registration()
+        self._registered = asyncio.Event()
+        if self._known is not None:
+            self._registered.set()
         self._enrolment = Enrolment(
             settings, settings.state_dir, registered=self._known is not None
         )
@@ -148,22 +172,35 @@ class Agent:
         try:
             async with asyncio.TaskGroup() as group:
                 run = partial(begin, group, chance)
-                run(
-                    "reconcile",
-                    lambda: reconcile(
-                        workshop,
-                        retries,
-                        self._bells.reconcile,
-                        self._board,
-                        lambda: self._configured().reconcile_ms / 1000,
-                    ),
-                )
+                run("leave", self._leave)
+                run("reconcile", lambda: self._reconcile(workshop, retries))
                 run("watch", lambda: watch(engine, self._bells.reconcile, chance))
                 run("measure", self._measure)
                 run("serve", lambda: self._serve(workshop, engine))
                 run("online", self._online)
         finally:
             engine.interrupt()
+
+    async def _leave(self) -> None:
+        """End this life when somebody asks to leave."""
+        await self._departures.asked.wait(None)
+        raise Leaves("the device leaves its tenant")
+
+    async def _reconcile(self, workshop: Workshop, retries: Retries) -> None:
+        """Reconcile; before the device is registered only when nobody forbids it."""
+        if self._settings.require_provisioning:
+            await self._registered.wait()
+        await reconcile(
+            workshop,
+            retries,
+            self._bells.reconcile,
+            self._board,
+            lambda: self._configured().reconcile_ms / 1000,
+        )
+
+    def _keep(self, registration: Registration) -> None:
+        self._store.identity.register(registration)
+        self._registered.set()
 
     async def _measure(self) -> None:
         await measure(
@@ -179,7 +216,7 @@ class Agent:
             known=self._known,
             enrolment=self._enrolment,
             register=self._register,
-            keep=self._store.identity.register,
+            keep=self._keep,
             session=self._sessions.run,
             random=chance,
             now=time.monotonic,
@@ -209,6 +246,7 @@ class Agent:
             engine=engine,
             measured=self._measured,
             enrolment=self._enrolment,
+            departures=self._departures,
             recent=self._recent,
             configured=self._configured,
             poll_interval_ms=self._sessions.poll_interval,

@@ -39,6 +39,7 @@ class Settings:
     local_api_socket: Path | None = None
     local_api_port: int | None = None
     log_level: str = "info"
+    require_provisioning: bool = False
 
     @property
     def api_socket(self) -> Path:
@@ -70,6 +71,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         local_api_socket=Path(words["LOCAL_API_SOCKET"]) if "LOCAL_API_SOCKET" in words else None,
         local_api_port=_port(words),
         log_level=_level(words.get("LOG_LEVEL", "info")),
+        require_provisioning=_flag(words, "REQUIRE_PROVISIONING"),
     )
 
 
@@ -134,6 +136,13 @@ def _port(words: Mapping[str, str]) -> int | None:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
         raise SettingsRefused(f"LOCAL_API_PORT: a port from 1 to 65535, not {text!r}")
     return int(text)
+
+
+def _flag(words: Mapping[str, str], name: str) -> bool:
+    text = words.get(name, "false").lower()
+    if text not in ("true", "false"):
+        raise SettingsRefused(f"{name}: true or false, not {text!r}")
+    return text == "true"
 
 
 def _level(text: str) -> str:

@@ -22,7 +22,7 @@ def labelled_uuid(engine_socket: Path, site: str | None) -> str | None:
     labels = [_DEVICE] if site is None else [_DEVICE, f"{_SITE}={site}"]
     query = urlencode({"all": "1", "filters": json.dumps({"label": labels})})
     try:
-        status, listed = UnixHttp(engine_socket).call("GET", f"/v1.41/containers/json?{query}")
+        status, listed = UnixHttp(engine_socket).call("GET", f"/containers/json?{query}")
         found = {each["Labels"][_DEVICE] for each in listed} if status == 200 else set()
         return check_uuid(found.pop()) if len(found) == 1 else None
     except (EngineFault, ContractError, KeyError, TypeError):
