@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from edge.agent.tests.device import Device, app, applied
+from edge.agent.tests.device import app, applied
 from edge.agent.tests.test_iotctl_real import ask, iotctl
 from edge.agent.tests.test_store import TARGET
 from iotistic_agent import leaving
