@@ -1,5 +1,6 @@
 """Renewals of the agent as a process, at a real TLS server and a real Mosquitto."""
 
+import asyncio
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,11 @@ from cryptography import x509
 
 from edge.agent.tests.device import Device
 from edge.agent.tests.tenant import ADDRESS, Tenant, make_authority, serve
+from iotistic_agent.adapters.store import Store
+from iotistic_agent.clock import Clock
+from iotistic_agent.logs import RecentLines
+from iotistic_agent.runtime import Agent
+from iotistic_agent.settings import Settings
 from iotistic_contract.codec import b64u_encode, format_time
 from iotistic_pki import ca
 from iotistic_pki.keys import spki_sha256
@@ -220,3 +226,33 @@ def test_a_stranger_at_the_address_brings_no_anchor(device, tenant, next_authori
     tenant.set_apps({}, 2)
     poke(device)
     tenant.wait_for(lambda: tenant.sections.get("appliedVersion") == 2)
+
+
+async def test_with_a_clock_at_1970_it_registers_connects_and_learns_the_time(tenant, tmp_path):
+    """The CA is older than the agent's build: its time is that until the cloud tells another."""
+    state = tmp_path / "state"
+    state.mkdir()
+    settings = Settings(
+        state_dir=state,
+        engine_socket=tmp_path / "none.sock",
+        policy_file=tmp_path / "none",
+        provisioning=tenant.string(),
+    )
+    clock = Clock(lambda: datetime(1970, 1, 1, tzinfo=UTC))
+    store = Store.open(state / "device.sqlite", clock.now)
+    agent = Agent(settings, store, RecentLines(), clock=clock)
+    online = asyncio.create_task(agent._online())
+    async with asyncio.timeout(30):
+        while not (agent._link.subscribed and store.sync.time_floor()):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    online.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await online
+    floor = store.sync.time_floor()
+    store.close()
+    assert abs(floor - datetime.now(UTC)) < timedelta(minutes=1)
+    rebooted = Clock(lambda: datetime(1970, 1, 1, tzinfo=UTC))
+    store = Store.open(state / "device.sqlite", rebooted.now)
+    Agent(settings, store, RecentLines(), clock=rebooted)
+    assert rebooted.now() >= floor
+    store.close()

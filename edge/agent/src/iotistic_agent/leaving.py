@@ -90,7 +90,7 @@ async def _release(settings: Settings, now: Callable[[], datetime]) -> None:
     if registration is None:
         return
     keys = device_keys(settings.state_dir / "keys")
-    context = verified_by(registration.ca_cert, settings.ca_file)
+    context = verified_by(registration.ca_cert, settings.ca_file, now)
     headers = {"X-Device-API-Key": registration.api_key}
     cloud, path = (
         Cloud(registration.endpoint, context, headers),

@@ -2,7 +2,9 @@
 
 import re
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from http.client import HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
 
@@ -12,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from iotistic_agent.adapters.cloud import TIMEOUT, Cloud, verified_by, words
 from iotistic_agent.adapters.keys import DeviceKeys
+from iotistic_agent.ambient import utc_now
 from iotistic_agent.faults import CloudUnavailable, Refused, RegistrationRefused
 from iotistic_agent.registration import FIRST_TLS_KEY, Registration, registration_from
 from iotistic_agent.settings import Settings
@@ -50,12 +53,14 @@ class Identity:
     agent_version: str | None = None
 
 
-def register(
+def register(  # noqa: PLR0913 -- what it uses
     string: ProvisioningString,
     identity: Identity,
     keys: DeviceKeys,
     settings: Settings,
     tls_key: str = FIRST_TLS_KEY,
+    *,
+    now: Callable[[], datetime] = utc_now,
 ) -> Registration:
     """Register once, from the CA on, and return what the device is from now on.
 
@@ -65,7 +70,7 @@ def register(
     keys are on disk already and stay the same for each try.
     """
     ca_pem = None if string.pin is None else fetched_ca(string)
-    cloud = Cloud(string.origin, verified_by(ca_pem, settings.ca_file))
+    cloud = Cloud(string.origin, verified_by(ca_pem, settings.ca_file, now))
     try:
         exchanged = _exchanged(cloud, string, identity, keys)
         answer = _registered(cloud, string, identity, keys, exchanged, tls_key)

@@ -16,9 +16,10 @@ from iotistic_agent.adapters.keys import DeviceKeys, device_keys, local_token
 from iotistic_agent.adapters.labels import labelled_uuid
 from iotistic_agent.adapters.machine import Machine
 from iotistic_agent.adapters.store import Store
-from iotistic_agent.ambient import AGENT_VERSION, chance, utc_now
+from iotistic_agent.ambient import AGENT_VERSION, BUILT, chance
 from iotistic_agent.api.inside import Inside
 from iotistic_agent.api.routes import answers
+from iotistic_agent.clock import Clock
 from iotistic_agent.configuration import Configuration, configuration
 from iotistic_agent.departure import Departures
 from iotistic_agent.enrolment import Enrolment, Told
@@ -60,15 +61,15 @@ async def run(settings: Settings, recent: RecentLines) -> None:
 
 async def _lives(settings: Settings, recent: RecentLines) -> None:
     """Live; and after each leave-taking anew, as a device that knows less."""
-    departures = Departures(settings.state_dir)
+    departures, clock = Departures(settings.state_dir), Clock()
     while True:
-        left = await leave(departures, settings, utc_now, chance)
+        left = await leave(departures, settings, clock.now, chance)
         if left is not settings:
             recent.forget()
         settings = left
-        store = Store.open(settings.state_dir / "device.sqlite", utc_now)
+        store = Store.open(settings.state_dir / "device.sqlite", clock.now)
         try:
-            await Agent(settings, store, recent, departures).run()
+            await Agent(settings, store, recent, departures, clock).run()
         except* Leaves:
             log(Component.AGENT).info("begins_anew")
         finally:
@@ -121,8 +122,11 @@ class Agent:
         store: Store,
         recent: RecentLines,
         departures: Departures | None = None,
+        clock: Clock | None = None,
     ) -> None:
         self._settings = settings
+        self._clock = clock or Clock()
+        self._clock.raise_to(store.sync.time_floor() or BUILT)
         self._departures = departures or Departures(settings.state_dir)
         self._store = store
         self._recent = recent
@@ -149,6 +153,7 @@ class Agent:
             machine=self._machine,
             measured=self._measured,
             configured=self._configured,
+            clock=self._clock,
         )
 
     async def run(self) -> None:
@@ -158,7 +163,7 @@ class Agent:
         )
         reveal = reveal_with(self._uuid, self._keys.sealing)
         engine = DockerEngine(self._settings.engine_socket, device, reveal)
-        retries = Retries(utc_now, chance)
+        retries = Retries(self._clock.now, chance)
         workshop = Workshop(
             store=self._store,
             engine=engine,
@@ -232,7 +237,9 @@ class Agent:
             agent_version=AGENT_VERSION,
         )
         tls_key = self._sessions.tls_key
-        return register(told.string, identity, self._keys, self._settings, tls_key)
+        return register(
+            told.string, identity, self._keys, self._settings, tls_key, now=self._clock.now
+        )
 
     async def _serve(self, workshop: Workshop, engine: DockerEngine) -> None:
         inside = Inside(

@@ -4,7 +4,6 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -15,7 +14,8 @@ from iotistic_agent.adapters.host import local_ip, os_version
 from iotistic_agent.adapters.keys import DeviceKeys
 from iotistic_agent.adapters.machine import Machine
 from iotistic_agent.adapters.store import Store
-from iotistic_agent.ambient import AGENT_VERSION, chance, utc_now
+from iotistic_agent.ambient import AGENT_VERSION, chance
+from iotistic_agent.clock import Clock
 from iotistic_agent.configuration import Configuration
 from iotistic_agent.faults import Renewed, Unauthorized
 from iotistic_agent.link import Link
@@ -55,7 +55,7 @@ class Sessions:
         machine: Machine,
         measured: Measured,
         configured: Callable[[], Configuration],
-        now: Callable[[], datetime] = utc_now,
+        clock: Clock,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -66,7 +66,7 @@ class Sessions:
         self._machine = machine
         self._measured = measured
         self._configured = configured
-        self._now = now
+        self._clock = clock
         self.tls_key = FIRST_TLS_KEY
 
     async def run(self, registration: Registration) -> None:
@@ -80,7 +80,8 @@ class Sessions:
                 log(Component.SYNC).info("session_begins_anew", extra={"renewed": renewed})
             except* Unauthorized:
                 as_other = partial(self._call_as, Pace(), None)
-                if not await pending_key_taken(self._store, registration, as_other, self._now):
+                now = self._clock.now
+                if not await pending_key_taken(self._store, registration, as_other, now):
                     raise
 
     async def _one(self, registration: Registration) -> None:
@@ -91,8 +92,8 @@ class Sessions:
 
         def seen(answer: Answer) -> None:
             named = answer.headers.get("x-credentials-etag")
-            if named is not None and named != heard.etag:
-                heard.etag = named
+            told = self._clock.raise_by(answer.headers.get("date"))
+            if heard.take(named, told):
                 _ring(loop, self._bells.renew)
 
         call_as = partial(self._call_as, pace, seen)
@@ -107,7 +108,7 @@ class Sessions:
                 too_modern=too_modern,
             )
             key_file = self._keys.folder / registration.tls_key
-            brokers[:] = [Broker(registration, key_file, hears, modern=modern)]
+            brokers[:] = [Broker(registration, key_file, hears, modern=modern, now=self._clock.now)]
             return brokers[0]
 
         def copy(body: Mapping[str, object]) -> None:
@@ -124,7 +125,7 @@ class Sessions:
                 try_broker=self._try_broker,
                 connected=lambda: self._link.subscribed,
                 heard=heard,
-                now=self._now,
+                now=self._clock.now,
             )
         )
         try:
@@ -141,13 +142,13 @@ class Sessions:
     def _call_as(
         self, pace: Pace, seen: Callable[[Answer], object] | None, registration: Registration
     ) -> Cloud:
-        context = verified_by(registration.ca_cert, self._settings.ca_file)
+        context = verified_by(registration.ca_cert, self._settings.ca_file, self._clock.now)
         headers = {"X-Device-API-Key": registration.api_key}
         return Cloud(registration.endpoint, context, headers, pace, seen)
 
     def _try_broker(self, registration: Registration) -> Verdict:
         key_file = self._keys.folder / registration.tls_key
-        return try_broker(registration.mqtt, registration.uuid, key_file)
+        return try_broker(registration.mqtt, registration.uuid, key_file, self._clock.now)
 
     def poll_interval(self) -> int:
         """Return the milliseconds between polls as things stand."""
@@ -201,7 +202,7 @@ class Sessions:
             link=self._link,
             bell=self._bells.report,
             interval=lambda: self._configured().report_ms / 1000,
-            now=utc_now,
+            now=self._clock.now,
             random=chance,
             new_stream=lambda: uuid.uuid4().hex,
         )

@@ -4,6 +4,7 @@ import json
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from iotistic_agent.adapters.cloud import verified_by
+from iotistic_agent.ambient import utc_now
 from iotistic_agent.logs import Component, log
 from iotistic_agent.registration import Registration
 from iotistic_contract.provisioning import MqttAccess
@@ -37,13 +39,16 @@ class Hears:
 
 
 def broker_context(
-    access: MqttAccess, key_file: Path, certificate: str = "client.pem"
+    access: MqttAccess,
+    key_file: Path,
+    certificate: str = "client.pem",
+    now: Callable[[], datetime] = utc_now,
 ) -> ssl.SSLContext:
     """Return a context with the answer's CA and, when there is one, our certificate.
 
     The certificate is written into the file of that name beside its key.
     """
-    context = verified_by(access.broker_config.ca_cert)
+    context = verified_by(access.broker_config.ca_cert, now=now)
     if access.client_certificate is not None:
         file = key_file.with_name(certificate)
         write_atomic(file, access.client_certificate.encode("ascii"), 0o600)
@@ -64,7 +69,9 @@ class Broker:
         hears: Hears,
         *,
         modern: bool = True,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
+        self._now = now
         self._registration = registration
         self._config = registration.mqtt.broker_config
         self._topics = registration.mqtt.topics
@@ -122,7 +129,8 @@ class Broker:
         client.will_set(self._topics["status"], b'{"online": false}', qos=1, retain=True)
         client.reconnect_delay_set(1, LONGEST_RECONNECT)
         if self._config.use_tls:
-            client.tls_set_context(broker_context(self._registration.mqtt, self._key_file))
+            access = self._registration.mqtt
+            client.tls_set_context(broker_context(access, self._key_file, now=self._now))
         client.on_connect = self._connected
         client.on_subscribe = self._subscribed
         client.on_disconnect = self._lost

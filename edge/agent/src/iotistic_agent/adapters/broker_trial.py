@@ -2,6 +2,8 @@
 
 import ssl
 import threading
+from collections.abc import Callable
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from iotistic_agent.adapters.broker import broker_context
+from iotistic_agent.ambient import utc_now
 from iotistic_contract.provisioning import MqttAccess
 
 __all__ = ["Verdict", "try_broker"]
@@ -26,14 +29,16 @@ class Verdict(StrEnum):
     UNREACHABLE = "unreachable"
 
 
-def try_broker(access: MqttAccess, uuid: str, key_file: Path) -> Verdict:
+def try_broker(
+    access: MqttAccess, uuid: str, key_file: Path, now: Callable[[], datetime] = utc_now
+) -> Verdict:
     """Connect once as the device would, and leave; blocks for 20 s at most.
 
     The kept session stays. The device's own connection, if there is one, is taken over, and comes
     back by itself.
     """
     try:
-        context = broker_context(access, key_file, _CANDIDATE) if _tls(access) else None
+        context = broker_context(access, key_file, _CANDIDATE, now) if _tls(access) else None
     except (OSError, ssl.SSLError):  # a certificate that isn't this key's, a CA that isn't one
         return Verdict.REFUSED
     finally:

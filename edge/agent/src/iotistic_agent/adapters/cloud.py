@@ -8,10 +8,13 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from iotistic_agent.adapters.dated_tls import DatedContext
+from iotistic_agent.ambient import utc_now
 from iotistic_agent.faults import CloudUnavailable, NotTrusted, Refused, Unauthorized
 from iotistic_contract.codec import parse_json
 from iotistic_contract.errors import ContractFault
@@ -41,17 +44,24 @@ class Answer:
             raise CloudUnavailable(f"an answer that isn't JSON: {exc}") from None
 
 
-def verified_by(ca_pem: str | None, ca_file: Path | None = None) -> ssl.SSLContext:
-    """Return a context that trusts ``ca_pem`` alone, else ``ca_file``, else the system's store."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST
+def verified_by(
+    ca_pem: str | None, ca_file: Path | None = None, now: Callable[[], datetime] = utc_now
+) -> ssl.SSLContext:
+    """Return a context that trusts ``ca_pem`` alone, else ``ca_file``, else the system's store.
+
+    ``now`` is the time for the dates of certificates under ``ca_pem``; for the others the machine's
+    clock is.
+    """
     if ca_pem is not None:
-        context.load_verify_locations(cadata=ca_pem)
-    elif ca_file is not None:
-        context.load_verify_locations(cafile=ca_file)
+        context: ssl.SSLContext = DatedContext(ca_pem, now)
     else:
-        context.load_default_certs()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST
+        if ca_file is not None:
+            context.load_verify_locations(cafile=ca_file)
+        else:
+            context.load_default_certs()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
 

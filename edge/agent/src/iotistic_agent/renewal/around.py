@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from iotistic_agent.adapters.broker_trial import Verdict
 from iotistic_agent.adapters.cloud import Answer, Cloud
@@ -14,12 +14,24 @@ from iotistic_agent.signed_calls import device_path
 
 __all__ = ["Around", "Heard"]
 
+_AN_HOUR = timedelta(hours=1)
+
 
 @dataclass(slots=True)
 class Heard:
-    """The ETag of credentials that the cloud named last, in whatever answer."""
+    """What the cloud says in whatever answer: the ETag of credentials, and the time."""
 
     etag: str | None = None
+    time: datetime | None = None
+
+    def take(self, etag: str | None, time: datetime | None) -> bool:
+        """Note it; True when it is worth a look: another ETag, or a time an hour later."""
+        news = etag is not None and etag != self.etag
+        if etag is not None:
+            self.etag = etag
+        if time is not None and (self.time is None or time >= self.time + _AN_HOUR):
+            self.time, news = time, True
+        return news
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

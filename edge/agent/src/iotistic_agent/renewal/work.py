@@ -29,7 +29,9 @@ class Renewal:
         }
 
     def look(self) -> Standing:
-        """Return how everything stands now."""
+        """Return how everything stands now; what time it is for sure is stored meanwhile."""
+        if self._around.heard.time is not None:
+            self._around.store.sync.keep_time_floor(self._around.heard.time)
         registration = self._around.registration
         return Standing(
             now=self._around.now(),
