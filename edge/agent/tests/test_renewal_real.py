@@ -2,8 +2,10 @@
 
 import asyncio
 import sqlite3
+import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -149,6 +151,17 @@ def test_the_device_follows_a_broker_that_moved(device, tenant, second_broker):
     assert device.uuid in log, "it is there now"
 
 
+def test_credentials_that_an_answer_names_are_asked_for_at_once(device, tenant):
+    tenant.broker_port = 1  # without a broker it polls
+    device.start(REPORT_INTERVAL_MS="200")
+    tenant.wait_for(lambda: taken(tenant))
+    asked = [path for path in tenant.paths() if path.endswith("/credentials")]
+    changed(tenant, vpn={"profile": "new"})
+    tenant.wait_for(lambda: taken(tenant))
+    again = [path for path in tenant.paths() if path.endswith("/credentials")]
+    assert (len(asked), len(again)) == (1, 2)
+
+
 def test_a_broker_that_is_nowhere_is_not_followed(device, tenant):
     device.start()
     tenant.wait_for(lambda: taken(tenant) and subscribed(tenant))
@@ -255,4 +268,68 @@ async def test_with_a_clock_at_1970_it_registers_connects_and_learns_the_time(te
     store = Store.open(state / "device.sqlite", rebooted.now)
     Agent(settings, store, RecentLines(), clock=rebooted)
     assert rebooted.now() >= floor
+    store.close()
+
+
+def with_pending_key(device: Device) -> str:
+    """Give an agent that doesn't run the key that is to follow."""
+    store = Store.open(device.folder / "state/device.sqlite", lambda: datetime.now(UTC))
+    key = f"{device.tenant.api_keys[0].rpartition('.')[0]}.{b64u_encode(b'p' * 32)}"
+    store.renewals.keep_pending_key(key, announced=True)
+    store.close()
+    return key
+
+
+def test_when_the_old_key_is_dead_the_one_that_was_to_follow_is_tried(device, tenant):
+    device.start()
+    tenant.wait_for(lambda: taken(tenant))
+    device.kill()
+    tenant.api_keys.append(with_pending_key(device))  # it was used, and the device cut
+    tenant.set_apps({}, 2)
+    device.start()
+    tenant.wait_for(lambda: tenant.sections.get("appliedVersion") == 2)
+    assert len(tenant.registered) == 1
+
+
+def test_when_both_keys_are_dead_the_device_registers_anew(device, tenant):
+    device.start()
+    tenant.wait_for(lambda: taken(tenant))
+    device.kill()
+    pending = with_pending_key(device)
+    tenant.api_keys.append("dk1.d.nobody-has-it")
+    tenant.set_apps({}, 2)
+    seen = len(tenant.requests)
+    device.start()
+    tenant.wait_for(lambda: tenant.sections.get("appliedVersion") == 2)
+    assert len(tenant.registered) == 2
+    tried = [each.headers.get("x-device-api-key") for each in tenant.requests[seen:]]
+    assert tried.index(tenant.api_keys[0]) < tried.index(pending) < tried.index(None)
+
+
+def test_kill_9_at_any_moment_ends_with_one_key_and_one_certificate_that_hold(device, tenant):
+    tenant.issued_at = long_ago = datetime.now(UTC) - timedelta(days=300)
+    device.start()
+    tenant.wait_for(lambda: taken(tenant))
+    device.kill()
+    at_rest(device, "UPDATE device SET registeredAt = ?", long_ago)
+    changed(tenant, vpn={"profile": "new"})
+    for delay in range(12):
+        device.start()
+        with suppress(subprocess.TimeoutExpired):
+            device.process.wait(0.3 + delay / 20)
+        device.kill()
+    tenant.sections.clear()
+    device.start()
+    tenant.wait_for(lambda: taken(tenant) and subscribed(tenant), 40)
+    assert len(tenant.registered) == 1
+    assert len(tenant.api_keys) == 2
+    assert len(list((device.folder / "state/keys").glob("tls*.key"))) == 1
+    assert device.stop() == 0
+    store = Store.open(device.folder / "state/device.sqlite", lambda: datetime.now(UTC))
+    registration = store.identity.registration()
+    assert registration.api_key == tenant.api_keys[-1]
+    assert registration.mqtt.client_certificate in tenant.certificates[1:]
+    assert registration.vpn == {"profile": "new"}
+    assert store.renewals.pending_key() is None
+    assert store.renewals.candidate_certificate() is None
     store.close()

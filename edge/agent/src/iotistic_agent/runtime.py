@@ -4,7 +4,6 @@ import asyncio
 import signal
 import sys
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -13,7 +12,6 @@ from pathlib import Path
 from iotistic_agent.adapters.engine import DockerEngine
 from iotistic_agent.adapters.host import host_paths, mac_address, os_version
 from iotistic_agent.adapters.keys import DeviceKeys, device_keys, local_token
-from iotistic_agent.adapters.labels import labelled_uuid
 from iotistic_agent.adapters.machine import Machine
 from iotistic_agent.adapters.store import Store
 from iotistic_agent.ambient import AGENT_VERSION, BUILT, chance
@@ -40,11 +38,10 @@ from iotistic_agent.sealed import reveal_with
 from iotistic_agent.session import Sessions
 from iotistic_agent.settings import Settings
 from iotistic_agent.signals import Bells, Board
+from iotistic_agent.whoami import device_uuid
 from iotistic_agent.workshop import Pulls, Workshop
-from iotistic_contract.errors import ContractError
-from iotistic_contract.ids import check_uuid
 from iotistic_contract.planning.container_body import Device
-from iotistic_pki.files import exclusive, write_atomic
+from iotistic_pki.files import exclusive
 
 __all__ = ["run"]
 
@@ -90,29 +87,6 @@ def _alone(folder: Path) -> Iterator[None]:
         raise StoreFault(f"another agent works in {folder}") from None
 
 
-def _identity(settings: Settings, store: Store) -> str:
-    """Return the device's uuid.
-
-    Beside the database it is in a file of its own; where both are lost, the containers that the
-    device made tell it.
-    """
-    copy = settings.state_dir / "uuid"
-    kept = written = _written_uuid(copy)
-    if kept is None and store.rebuilt:
-        kept = labelled_uuid(settings.engine_socket, settings.site)
-    known = store.identity.uuid(settings.device_uuid or kept, lambda: str(uuid.uuid4()))
-    if known != written:
-        write_atomic(copy, known.encode("ascii"), 0o600)
-    return known
-
-
-def _written_uuid(path: Path) -> str | None:
-    try:
-        return check_uuid(path.read_bytes().decode("ascii").strip())
-    except (FileNotFoundError, UnicodeDecodeError, ContractError):
-        return None
-
-
 class Agent:
     """All parts of one device's agent."""
 
@@ -130,7 +104,7 @@ class Agent:
         self._departures = departures or Departures(settings.state_dir)
         self._store = store
         self._recent = recent
-        self._uuid = _identity(settings, store)
+        self._uuid = device_uuid(settings, store)
         self._keys: DeviceKeys = device_keys(settings.state_dir / "keys")
         self._known = store.identity.registration()
         self._registered = asyncio.Event()
