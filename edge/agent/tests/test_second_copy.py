@@ -48,6 +48,7 @@ def filled(path: Path) -> Path:
     store.targets.commit(TARGET.etag)
     store.targets.keep(replace(TARGET, etag='"2-b"', version=2))
     store.renewals.keep_pending_key(PENDING, announced=True)
+    store.renewals.keep_candidate('"n"', {"vpn": {"key": "N" * 40}}, NOW)
     store.close()
     return path
 
@@ -125,7 +126,7 @@ def test_keys_that_are_gone_come_back_with_the_database(filled):
 
 def test_secrets_are_in_no_file_in_clear(filled):
     key = filled.with_name("keys") / "device.key"
-    parts = [SECRET[6:], PENDING[6:], "V" * 40, "M" * 40, key.read_text().splitlines()[1]]
+    parts = [SECRET[6:], PENDING[6:], "V" * 40, "M" * 40, "N" * 40, key.read_text().splitlines()[1]]
     files = [each for each in filled.parent.iterdir() if each.is_file()]
     assert {"device.sqlite", "device.copy"} <= {each.name for each in files}
     for file in files:

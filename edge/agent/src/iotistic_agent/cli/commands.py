@@ -108,7 +108,7 @@ def _after_leaving(client: Client, until: float) -> Any:
         try:
             found = client.get("v2", "provision")
         except Failed as exc:
-            if exc.exit is not Exit.NOT_RUNNING:
+            if exc.exit is Exit.NOT_ALLOWED:
                 raise
         else:
             if found["leaving"] is None:

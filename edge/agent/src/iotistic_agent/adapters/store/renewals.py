@@ -39,7 +39,7 @@ class StoredCredentials:
 
 
 class Renewals:
-    """The tables ``renewal`` (words by name) and ``credentials``."""
+    """The tables ``renewal`` (words by name) and ``credentials``; secrets in them are sealed."""
 
     def __init__(self, database: Database, sealer: Sealer) -> None:
         self._database = database
@@ -100,9 +100,10 @@ class Renewals:
         row = self._database.row(
             "SELECT etag, document, storedAt FROM credentials WHERE slot = ?", slot
         )
-        if row is None:
+        document = None if row is None else self._sealer.open(row[1], "credentials")
+        if document is None:
             return None
-        return StoredCredentials(etag=row[0], document=json.loads(row[1]), at=parse_time(row[2]))
+        return StoredCredentials(etag=row[0], document=json.loads(document), at=parse_time(row[2]))
 
     def keep_candidate(self, etag: str, document: Mapping[str, Any], at: datetime) -> None:
         """Store credentials that are to be tested."""
@@ -125,7 +126,7 @@ class Renewals:
             "INSERT OR REPLACE INTO credentials VALUES (?, ?, ?, ?)",
             slot,
             etag,
-            json.dumps(document),
+            self._sealer.seal(json.dumps(document), "credentials"),
             self._database.text(at),
         )
 
