@@ -6,9 +6,13 @@ from dataclasses import replace
 import pytest
 
 from edge.agent.tests.test_renewal_planning import DAY, FRESH, NOW, after
+from edge.agent.tests.test_store import UUID, registration
+from iotistic_agent.adapters.store import Store
+from iotistic_agent.clock import Clock
 from iotistic_agent.faults import CloudUnavailable, Refused, Renewed, Unauthorized
 from iotistic_agent.loops.renew import LONGEST_NAP, renew
 from iotistic_agent.renewal.planning import ApiKeyStanding, CredentialsStanding, Standing, Step
+from iotistic_agent.session import Sessions
 from iotistic_contract.errors import ContractError
 
 
@@ -107,3 +111,28 @@ async def test_a_wrong_signature_is_no_dead_key():
     with pytest.raises(Ended):
         await run(renewal, naps)
     assert renewal.done == ["announce_api_key!", "announce_api_key", "use_api_key"]
+
+
+async def test_a_key_that_died_while_it_was_renewed_ends_no_registration(tmp_path, monkeypatch):
+    """The poll is refused with the old key in the moment in which the new one is first used."""
+    store = Store.open(tmp_path / "device.sqlite", lambda: NOW)
+    store.identity.uuid(UUID, str)
+    store.identity.register(registration())
+    others = ("settings", "keys", "bells", "board", "link", "machine", "measured", "configured")
+    sessions = Sessions(**dict.fromkeys(others), store=store, clock=Clock())
+    held = []
+
+    async def session(self, known) -> None:
+        held.append(known.api_key)
+        dead = Unauthorized(401, "unauthorized", "dead")
+        if len(held) == 1:
+            store.identity.renew_key(replace(known, api_key="dk1.a.c"), NOW)
+            raise ExceptionGroup("loops", [dead, Renewed("the key")])
+        raise ExceptionGroup("loops", [dead])
+
+    monkeypatch.setattr(Sessions, "_one", session)
+    with pytest.raises(ExceptionGroup) as caught:
+        await sessions.run(registration())
+    assert caught.group_contains(Unauthorized)
+    assert held == ["dk1.a.b", "dk1.a.c"]
+    store.close()

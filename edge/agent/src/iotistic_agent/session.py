@@ -79,10 +79,16 @@ class Sessions:
                 renewed = str(group.exceptions[0])
                 log(Component.SYNC).info("session_begins_anew", extra={"renewed": renewed})
             except* Unauthorized:
-                as_other = partial(self._call_as, Pace(), None)
-                now = self._clock.now
-                if not await pending_key_taken(self._store, registration, as_other, now):
+                if not await self._has_another_key(registration):
                     raise
+
+    async def _has_another_key(self, registration: Registration) -> bool:
+        """Tell whether a key is stored that isn't the dead one: renewed just now, or to follow."""
+        held = self._store.identity.registration()
+        if held is not None and held.api_key != registration.api_key:
+            return True
+        call_as = partial(self._call_as, Pace(), None)
+        return await pending_key_taken(self._store, registration, call_as, self._clock.now)
 
     async def _one(self, registration: Registration) -> None:
         """Hold one session until something of it was renewed, or its key isn't taken any more."""
