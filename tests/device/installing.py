@@ -145,6 +145,7 @@ class Target:
             "device.sqlite",
             "device.sqlite-wal",
             "device.sqlite-shm",
+            "device.copy",
         }
         return {
             str(path): (status.st_ino, status.st_mode, status.st_mtime_ns, digest(path))

@@ -5,7 +5,7 @@ import hashlib
 import json
 import ssl
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,10 +15,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from iotistic_contract.codec import b64u_encode, canonical, decode, encode
 from iotistic_contract.provisioning import (
+    CertificatesRequest,
     KeyExchangeRequest,
     ProvisioningString,
     RegisterRequest,
     RegistrationPayload,
+    RotateKeyRequest,
+    secret_hash,
 )
 from iotistic_contract.topics import device_topics
 from iotistic_pki import ca
@@ -66,6 +69,12 @@ class Tenant:
     lines: dict[str, list[Any]] = field(default_factory=dict)
     poll_interval_ms: int = 1000
     changed: threading.Condition = field(default_factory=threading.Condition)
+    registration_id: str = ""
+    pending_hash: str = ""
+    certificates: list[str] = field(default_factory=list)
+    issued_at: datetime | None = None
+    credentials: dict[str, Any] = field(default_factory=dict)
+    released: list[Any] = field(default_factory=list)
 
     @property
     def origin(self) -> str:
@@ -121,8 +130,17 @@ class Tenant:
         }
         if route in open_routes:
             return open_routes[route](request.body)
-        if request.headers.get("x-device-api-key") not in self.api_keys[-1:]:
+        if route.endswith("/release"):
+            self.released.append(request.body)
+            return 204, {}, None
+        if not self.is_known(request.headers.get("x-device-api-key", "")):
             return 401, {}, {"code": "unauthorized", "title": "no"}
+        status, headers, body = self.answer_device(request, route)
+        return status, {"X-Credentials-ETag": self.credentials_etag(), **headers}, body
+
+    def answer_device(  # noqa: PLR0911 -- one by route
+        self, request: Request, route: str
+    ) -> tuple[int, dict[str, str], Any]:
         lane = route.rpartition("/")[2]
         if request.method == "POST" and lane in {"logs", "metrics", "events", "readings"}:
             self.lines.setdefault(lane, []).extend(request.body)
@@ -131,7 +149,51 @@ class Tenant:
             another = request.body["epoch"] != self.sections.get("epoch")
             self.sections = request.body if another else {**self.sections, **request.body}
             return 204, {}, None
+        if route.endswith("/rotate-key"):
+            self.pending_hash = decode(RotateKeyRequest, request.body).new_key_hash
+            return 204, {}, None
+        if route.endswith("/certificates"):
+            asked = decode(CertificatesRequest, request.body).certificate_request
+            return 200, {}, {"clientCertificate": self.certify(asked, route.split("/")[-2])}
+        if route.endswith("/credentials"):
+            etag = self.credentials_etag()
+            if request.headers.get("if-none-match") == etag:
+                return 304, {"ETag": etag}, None
+            return 200, {"ETag": etag}, self.credentials_document()
         return self.state(request)
+
+    def is_known(self, key: str) -> bool:
+        """Whether the key is the newest; a pending one becomes that by its use."""
+        if key.startswith("dk1.") and self.pending_hash == _hash_of(key):
+            self.pending_hash = ""
+            self.api_keys.append(key)
+        return key in self.api_keys[-1:]
+
+    def certify(self, request: str, uuid: str) -> str:
+        """Give a device a certificate; ``issued_at`` gives the first one of another time."""
+        at, self.issued_at, authority = self.issued_at, None, self.authority
+        if at is not None:
+            authority = replace(authority, clock=lambda: at)
+        leaf = authority.issue(requested_key(request), ca.client(uuid))
+        self.certificates.append(ca.pem([leaf]).decode())
+        return self.certificates[-1]
+
+    def credentials_document(self) -> dict[str, Any]:
+        """The credentials; ``credentials`` changes parts of them."""
+        return {
+            "schema": 1,
+            "customerId": CUSTOMER,
+            "registration": self.registration_id,
+            "caBundle": self.ca_pem,
+            "brokerConfig": self.broker_config(),
+            "vpn": None,
+            "orderPublicKeys": [],
+            **self.credentials,
+        }
+
+    def credentials_etag(self) -> str:
+        content = canonical(self.credentials_document())
+        return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
 
     def key_exchange(self, body: Any) -> tuple[int, dict[str, str], Any]:
         exchange = decode(KeyExchangeRequest, body)
@@ -152,32 +214,35 @@ class Tenant:
 
     def registration(self, payload: RegistrationPayload) -> dict[str, Any]:
         uuid = payload.device_uuid
-        leaf = self.authority.issue(requested_key(payload.certificate_request), ca.client(uuid))
+        self.registration_id = f"r{len(self.api_keys)}"
         return {
-            "registration": f"r{len(self.api_keys)}",
+            "registration": self.registration_id,
             "customerId": CUSTOMER,
             "deviceApiKey": self.api_keys[-1],
             "mqtt": {
-                "brokerConfig": {
-                    "protocol": "mqtts",
-                    "host": ADDRESS,
-                    "port": self.broker_port,
-                    "useTls": True,
-                    "caCert": self.ca_pem,
-                    "verifyCertificate": True,
-                    "keepAlive": 30,
-                    "clientIdPrefix": "",
-                    "cleanSession": False,
-                    "reconnectPeriod": 1000,
-                },
+                "brokerConfig": self.broker_config(),
                 "username": uuid,
-                "clientCertificate": ca.pem([leaf]).decode(),
+                "clientCertificate": self.certify(payload.certificate_request, uuid),
                 "topics": device_topics(uuid),
             },
             "api": {"endpoint": self.origin, "tlsConfig": {"caCert": self.ca_pem}},
             "vpn": None,
             "orderPublicKeys": [],
             "targetStateUrl": f"{self.origin}/api/v1/device/{uuid}/state",
+        }
+
+    def broker_config(self) -> dict[str, Any]:
+        return {
+            "protocol": "mqtts",
+            "host": ADDRESS,
+            "port": self.broker_port,
+            "useTls": True,
+            "caCert": self.ca_pem,
+            "verifyCertificate": True,
+            "keepAlive": 30,
+            "clientIdPrefix": "",
+            "cleanSession": False,
+            "reconnectPeriod": 1000,
         }
 
     def state(self, request: Request) -> tuple[int, dict[str, str], Any]:
@@ -187,6 +252,10 @@ class Tenant:
         if request.headers.get("if-none-match") == tag:
             return 304, headers, None
         return 200, headers, document
+
+
+def _hash_of(key: str) -> str:
+    return b64u_encode(secret_hash(key.rpartition(".")[2]))
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -235,8 +304,8 @@ class _QuietServer(ThreadingHTTPServer):
         """A client that goes away is no news."""
 
 
-def make_authority(folder: Path) -> ca.Authority:
-    root = ca.create_root(folder / "root", "Test")
+def make_authority(folder: Path, clock: ca.Clock = ca.utc_now) -> ca.Authority:
+    root = ca.create_root(folder / "root", "Test", clock=clock)
     platform = ca.create_platform(folder / "platform", root, "Test")
     tenant = ca.Tenant(customer_id=CUSTOMER, base_domain="example.test", addresses=(ADDRESS,))
     return ca.create_tenant(folder / "tenant", platform, tenant)

@@ -343,19 +343,42 @@ def test_published_ports_get_the_devices_address(device, tenant, busybox):
     assert labels["iotistic.service-id"] == "id-web"
 
 
-def test_a_damaged_database_costs_a_registration_not_the_containers(device, tenant, busybox):
+def damage_state(device, *more: str):
+    """Damage the database, and remove ``more``."""
+    state = device.folder / "state"
+    for part in ("device.sqlite-wal", "device.sqlite-shm", *more):
+        (state / part).unlink(missing_ok=True)
+    (state / "device.sqlite").write_bytes(b"SQLite format 3\0" + b"x" * 9000)
+
+
+def test_a_damaged_database_costs_nothing(device, tenant, busybox):
+    """Identity, registration and committed target come from the second copy."""
     tenant.set_apps(app(busybox, one={}), 1)
     device.start()
     tenant.wait_for(lambda: applied(tenant, 1))
     before = device.containers()
     device.kill()
-    for part in ("device.sqlite-wal", "device.sqlite-shm"):
-        (device.folder / "state" / part).unlink(missing_ok=True)
-    (device.folder / "state/device.sqlite").write_bytes(b"SQLite format 3\0" + b"x" * 9000)
+    damage_state(device)
     tenant.sections.clear()
     device.start(DEVICE_UUID="")
     tenant.wait_for(lambda: applied(tenant, 1))
-    assert {each.device_uuid for each in tenant.registered} == {device.uuid}
+    assert [each.device_uuid for each in tenant.registered] == [device.uuid]
+    assert device.containers() == before
+
+
+@pytest.mark.parametrize("more", [("device.copy",), ("device.copy", "uuid")])
+def test_without_its_copy_a_damaged_database_costs_a_registration(device, tenant, busybox, more):
+    """The uuid is in a file of its own, and on the containers."""
+    tenant.set_apps(app(busybox, one={}), 1)
+    device.start(IOTISTIC_SITE=device.uuid[:8])
+    tenant.wait_for(lambda: applied(tenant, 1))
+    before = device.containers()
+    device.kill()
+    damage_state(device, *more)
+    tenant.sections.clear()
+    device.start(DEVICE_UUID="", IOTISTIC_SITE=device.uuid[:8])
+    tenant.wait_for(lambda: applied(tenant, 1))
+    assert [each.device_uuid for each in tenant.registered] == [device.uuid] * 2
     assert device.containers() == before
 
 

@@ -187,7 +187,29 @@ def test_a_string_that_came_into_the_settings_later_counts(tmp_path, before, reg
     newer = settings(tmp_path, GIVEN.replace("given", "newer"))
     assert Enrolment(newer, tmp_path, registered=registered).told.string.key_id == used
     text = (tmp_path / "provisioning.json").read_text()
-    assert GIVEN not in text
+    assert b64u_encode(b"s" * 32) not in text, "neither string is there in clear"
+
+
+@pytest.mark.parametrize("given", [None, GIVEN])
+def test_after_it_was_forgotten_only_another_string_counts(tmp_path, given):
+    first = Enrolment(settings(tmp_path, given), tmp_path, registered=False)
+    first.take(Told(string=ProvisioningString.parse(BY_HAND)))
+    first.forget()
+    assert first.told is None
+    assert Enrolment(settings(tmp_path, given), tmp_path, registered=False).told is None
+    newer = settings(tmp_path, GIVEN.replace("given", "newer"))
+    assert Enrolment(newer, tmp_path, registered=False).told.string.key_id == "newer"
+    first.take(Told(string=ProvisioningString.parse(BY_HAND)))
+    again = Enrolment(settings(tmp_path, given), tmp_path, registered=False)
+    assert again.told.string.key_id == "by-hand"
+
+
+def test_a_kept_string_that_does_not_open_is_as_if_nobody_told_it(tmp_path):
+    first = Enrolment(settings(tmp_path, GIVEN), tmp_path, registered=False)
+    first.take(Told(string=ProvisioningString.parse(BY_HAND)))
+    (tmp_path / "keys" / "state-key").write_bytes(b"k" * 32)
+    again = Enrolment(settings(tmp_path, GIVEN), tmp_path, registered=False)
+    assert again.told.string.key_id == "given"
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"string": "iotp1.x"}'])

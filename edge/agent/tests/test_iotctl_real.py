@@ -143,7 +143,8 @@ def test_no_secret_is_in_any_answer(device, tenant, busybox):
              "/v2/services/id-one", "/v2/services/id-one/logs", "/v2/plan", "/v2/config",
              "/v2/logs", "/v2/provision", "/openapi.json"]  # fmt: skip
     described = json.loads(ask(device, "/openapi.json")[1])["paths"]
-    assert {re.sub(r"{\w+}", "x", path) for path in described} == {
+    read = {path for path, operations in described.items() if "get" in operations}
+    assert {re.sub(r"{\w+}", "x", path) for path in read} == {
         path.replace("id-one", "x").replace("apps/app", "apps/x")
         for path in paths
         if path != "/openapi.json"

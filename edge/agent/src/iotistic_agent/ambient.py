@@ -4,8 +4,10 @@ import random
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-__all__ = ["AGENT_VERSION", "chance", "utc_now"]
+__all__ = ["AGENT_VERSION", "BUILT", "chance", "utc_now"]
 
+# Moved on with each release: no clock that is right is before it.
+BUILT = datetime(2026, 11, 27, tzinfo=UTC)
 AGENT_VERSION = version("iotistic-agent")
 chance = random.SystemRandom().random
 

@@ -4,7 +4,9 @@ __all__ = [
     "AgentFault",
     "CloudUnavailable",
     "EngineFault",
+    "Leaves",
     "NoRoom",
+    "NotTrusted",
     "Overtaken",
     "PullDenied",
     "PullFault",
@@ -13,6 +15,7 @@ __all__ = [
     "Refused",
     "RegistrationRefused",
     "RegistryUnavailable",
+    "Renewed",
     "SettingsRefused",
     "StoreFault",
     "Unauthorized",
@@ -38,6 +41,10 @@ class EngineFault(AgentFault):
     def __init__(self, type: str, message: str) -> None:  # noqa: A002 -- the report's own word
         super().__init__(message)
         self.type = type
+
+
+class Leaves(AgentFault):
+    """The device is to leave its tenant: this life of the agent ends."""
 
 
 class Overtaken(EngineFault):
@@ -87,6 +94,10 @@ class CloudUnavailable(AgentFault):
         self.wait = wait
 
 
+class NotTrusted(CloudUnavailable):
+    """Whoever answered has no certificate that holds here."""
+
+
 class Refused(AgentFault):
     """The cloud answered with a refusal that a repetition doesn't change.
 
@@ -103,6 +114,10 @@ class Refused(AgentFault):
 
 class Unauthorized(Refused):
     """The device's key isn't taken any more: all calls stop."""
+
+
+class Renewed(AgentFault):
+    """Something that a session is made of was renewed: the next session has it."""
 
 
 class RegistrationRefused(AgentFault):

@@ -68,6 +68,15 @@ class RecentLines(logging.Handler):
         while self._size > _MOST_CHARACTERS:
             self._size -= len(self._lines.popleft())
 
+    def forget(self) -> None:
+        """Drop all lines."""
+        self.acquire()
+        try:
+            self._lines.clear()
+            self._size = 0
+        finally:
+            self.release()
+
     def after(self, number: int) -> tuple[int, list[str]]:
         """Return the number of the last line, and those kept that came after ``number``."""
         self.acquire()

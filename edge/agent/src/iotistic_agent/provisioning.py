@@ -2,7 +2,9 @@
 
 import re
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from http.client import HTTPException
 from urllib.parse import urlsplit
 
@@ -12,9 +14,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from iotistic_agent.adapters.cloud import Cloud, tls_connection, verified_by, words
 from iotistic_agent.adapters.keys import DeviceKeys
+from iotistic_agent.ambient import utc_now
 from iotistic_agent.faults import CloudUnavailable, Refused, RegistrationRefused
 from iotistic_agent.proxies import NO_PROXIES, Proxies
-from iotistic_agent.registration import Registration, registration_from
+from iotistic_agent.registration import FIRST_TLS_KEY, Registration, registration_from
 from iotistic_agent.settings import Settings
 from iotistic_contract.codec import b64u_encode, decode, encode
 from iotistic_contract.errors import ContractFault
@@ -51,20 +54,28 @@ class Identity:
     agent_version: str | None = None
 
 
-def register(
-    string: ProvisioningString, identity: Identity, keys: DeviceKeys, settings: Settings
+def register(  # noqa: PLR0913 -- what it uses
+    string: ProvisioningString,
+    identity: Identity,
+    keys: DeviceKeys,
+    settings: Settings,
+    tls_key: str = FIRST_TLS_KEY,
+    *,
+    now: Callable[[], datetime] = utc_now,
 ) -> Registration:
     """Register once, from the CA on, and return what the device is from now on.
+
+    ``tls_key`` names the file of the key that the certificate is asked for.
 
     CloudUnavailable: again later, from here on; RegistrationRefused: a person must look. The
     keys are on disk already and stay the same for each try.
     """
     ca_pem = None if string.pin is None else fetched_ca(string, settings.proxies)
-    context = verified_by(ca_pem, settings.ca_file)
+    context = verified_by(ca_pem, settings.ca_file, now)
     cloud = Cloud(string.origin, context, proxies=settings.proxies)
     try:
         exchanged = _exchanged(cloud, string, identity, keys)
-        answer = _registered(cloud, string, identity, keys, exchanged)
+        answer = _registered(cloud, string, identity, keys, exchanged, tls_key)
     except Refused as exc:
         if exc.status == 410:
             raise CloudUnavailable(f"{exc}; beginning again", 0.0) from None
@@ -74,7 +85,7 @@ def register(
     finally:
         cloud.close()
     _check_answer(answer, string, identity)
-    return registration_from(answer, identity.uuid, ca_pem, string.key_id)
+    return registration_from(answer, identity.uuid, ca_pem, string.key_id, tls_key)
 
 
 def fetched_ca(string: ProvisioningString, proxies: Proxies = NO_PROXIES) -> str:
@@ -134,17 +145,18 @@ def _exchanged(
     return decode(KeyExchangeAnswer, answer.json(), unknown="keep")
 
 
-def _registered(
+def _registered(  # noqa: PLR0913, PLR0917 -- what phase 2 is made of
     cloud: Cloud,
     string: ProvisioningString,
     identity: Identity,
     keys: DeviceKeys,
     exchanged: KeyExchangeAnswer,
+    tls_key: str,
 ) -> RegisterAnswer:
     payload = RegistrationPayload(
         device_uuid=identity.uuid,
         provisioning_api_key=str(string.key),
-        certificate_request=make_request(keys.tls).decode("ascii"),
+        certificate_request=make_request(keys.tls(tls_key)).decode("ascii"),
         device_sealing_key=b64u_encode(sealing_public(keys.sealing)),
         challenge=exchanged.challenge or "",
         device_name=identity.name,

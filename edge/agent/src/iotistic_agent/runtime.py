@@ -21,15 +21,18 @@ from iotistic_agent.adapters.keys import DeviceKeys, device_keys, local_token
 from iotistic_agent.adapters.machine import Machine
 from iotistic_agent.adapters.probes import asker
 from iotistic_agent.adapters.store import Store
-from iotistic_agent.ambient import AGENT_VERSION, chance, utc_now
+from iotistic_agent.ambient import AGENT_VERSION, BUILT, chance
 from iotistic_agent.api.inside import Inside
 from iotistic_agent.api.routes import answers
 from iotistic_agent.chronicle import Chronicle
+from iotistic_agent.clock import Clock
 from iotistic_agent.configuration import Configuration, configuration
+from iotistic_agent.departure import Departures
 from iotistic_agent.enrolment import Enrolment, Told
-from iotistic_agent.faults import StoreFault
+from iotistic_agent.faults import Leaves, StoreFault
 from iotistic_agent.host_look import HostLook
 from iotistic_agent.images.pull import Puller
+from iotistic_agent.leaving import leave
 from iotistic_agent.link import Link
 from iotistic_agent.logs import Component, RecentLines, log, set_level
 from iotistic_agent.loops.guard import begin
@@ -53,10 +56,11 @@ from iotistic_agent.signals import Bells, Board
 from iotistic_agent.spool import Spool
 from iotistic_agent.traffic import Traffic
 from iotistic_agent.uplink import Uplink
+from iotistic_agent.whoami import device_uuid
 from iotistic_agent.workshop import Workshop
 from iotistic_contract.lanes import EventType
 from iotistic_contract.planning.container_body import Device
-from iotistic_pki.files import exclusive, write_atomic
+from iotistic_pki.files import exclusive
 
 __all__ = ["run"]
 
@@ -64,14 +68,26 @@ __all__ = ["run"]
 async def run(settings: Settings, recent: RecentLines) -> None:
     """Run the agent until SIGTERM or SIGINT; ``recent`` are its own log's newest lines."""
     with _alone(settings.state_dir):
-        store = Store.open(settings.state_dir / "device.sqlite", utc_now)
+        task = asyncio.create_task(_lives(settings, recent))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _lives(settings: Settings, recent: RecentLines) -> None:
+    """Live; and after each leave-taking anew, as a device that knows less."""
+    departures, clock = Departures(settings.state_dir), Clock()
+    while True:
+        left = await leave(departures, settings, clock.now, chance)
+        if left is not settings:
+            recent.forget()
+        settings = left
+        store = Store.open(settings.state_dir / "device.sqlite", clock.now)
         try:
-            agent = Agent(settings, store, recent)
-            task = asyncio.create_task(agent.run())
-            for number in (signal.SIGTERM, signal.SIGINT):
-                asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-            with suppress(asyncio.CancelledError):
-                await task
+            await Agent(settings, store, recent, departures, clock).run()
+        except* Leaves:
+            log(Component.AGENT).info("begins_anew")
         finally:
             store.close()
 
@@ -90,26 +106,29 @@ def _alone(folder: Path) -> Iterator[None]:
         raise StoreFault(f"another agent works in {folder}") from None
 
 
-def _identity(settings: Settings, store: Store) -> str:
-    """Return the device's uuid; a second copy outlives a damaged database."""
-    copy = settings.state_dir / "uuid"
-    kept = copy.read_text(encoding="ascii").strip() if copy.exists() else None
-    known = store.identity.uuid(settings.device_uuid or kept, lambda: str(uuid.uuid4()))
-    if known != kept:
-        write_atomic(copy, known.encode("ascii"), 0o600)
-    return known
-
-
 class Agent:
     """All parts of one device's agent."""
 
-    def __init__(self, settings: Settings, store: Store, recent: RecentLines) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        recent: RecentLines,
+        departures: Departures | None = None,
+        clock: Clock | None = None,
+    ) -> None:
         self._settings = settings
+        self._clock = clock or Clock()
+        self._clock.raise_to(store.sync.time_floor() or BUILT)
+        self._departures = departures or Departures(settings.state_dir)
         self._store = store
         self._recent = recent
-        self._uuid = _identity(settings, store)
+        self._uuid = device_uuid(settings, store)
         self._keys: DeviceKeys = device_keys(settings.state_dir / "keys")
         self._known = store.identity.registration()
+        self._registered = asyncio.Event()
+        if self._known is not None:
+            self._registered.set()
         self._enrolment = Enrolment(
             settings, settings.state_dir, registered=self._known is not None
         )
@@ -118,12 +137,14 @@ class Agent:
         self._bells = Bells()
         self._board.tell(self._bells.report.ring)
         self._board.tell(self._bells.logs.ring)
-        self._spool = Spool(store.outbox, self._bells.lanes, utc_now, lambda: uuid.uuid4().hex)
+        self._spool = Spool(
+            store.outbox, self._bells.lanes, self._clock.now, lambda: uuid.uuid4().hex
+        )
         self._chronicle = Chronicle(self._spool, self._board, self._link)
         self._uplink = Uplink(
             store=store,
             spool=self._spool,
-            traffic=Traffic(store.traffic, utc_now),
+            traffic=Traffic(store.traffic, self._clock.now),
             bell=self._bells.lanes,
             configured=self._configured,
         )
@@ -138,6 +159,7 @@ class Agent:
             measured=self._measured,
             configured=self._configured,
             uplink=self._uplink,
+            clock=self._clock,
         )
 
     async def run(self) -> None:
@@ -153,7 +175,7 @@ class Agent:
         engine = DockerEngine(self._settings.engine_socket, device, reveal, loaded)
         loading = EngineApi(self._settings.engine_socket)
         puller = Puller(EngineImages(loading), images, loaded, self._settings.registries)
-        retries = Retries(utc_now, chance)
+        retries = Retries(self._clock.now, chance)
         pulls = Pulls(puller, retries, self._bells.reconcile.ring)
         prober = Prober(asker(engine), self._bells.reconcile.ring)
         workshop = Workshop(
@@ -165,7 +187,7 @@ class Agent:
                 host=HostLook(host_paths(self._settings, Path(sys.prefix)), engine),
                 policy=partial(read_policy, self._settings.policy_file),
                 configured=self._configured,
-                now=utc_now,
+                now=self._clock.now,
             ),
             retries=retries,
             pulls=pulls,
@@ -176,16 +198,8 @@ class Agent:
         try:
             async with asyncio.TaskGroup() as group:
                 run = partial(begin, group, chance)
-                run(
-                    "reconcile",
-                    lambda: reconcile(
-                        workshop,
-                        retries,
-                        self._bells.reconcile,
-                        self._board,
-                        lambda: self._configured().reconcile_ms / 1000,
-                    ),
-                )
+                run("leave", self._leave)
+                run("reconcile", lambda: self._reconcile(workshop, retries))
                 run("watch", lambda: watch(engine, self._bells.reconcile, chance))
                 run("measure", self._measure)
                 run("account", self._uplink.account)
@@ -198,6 +212,23 @@ class Agent:
             loading.interrupt()
             pulls.stop()
 
+    async def _leave(self) -> None:
+        """End this life when somebody asks to leave."""
+        await self._departures.asked.wait(None)
+        raise Leaves("the device leaves its tenant")
+
+    async def _reconcile(self, workshop: Workshop, retries: Retries) -> None:
+        """Reconcile; before the device is registered only when nobody forbids it."""
+        if self._settings.require_provisioning:
+            await self._registered.wait()
+        await reconcile(
+            workshop,
+            retries,
+            self._bells.reconcile,
+            self._board,
+            lambda: self._configured().reconcile_ms / 1000,
+        )
+
     async def _measure(self) -> None:
         await measure(
             read=self._machine.read,
@@ -207,7 +238,7 @@ class Agent:
             sampled=self._spool.sampled,
             untold=self._spool.measured,
             interval=lambda: self._configured().metrics_ms / 1000,
-            now=utc_now,
+            now=self._clock.now,
             report=self._bells.report,
         )
 
@@ -231,7 +262,10 @@ class Agent:
             os_version=os_version(),
             agent_version=AGENT_VERSION,
         )
-        return register(told.string, identity, self._keys, self._settings)
+        tls_key = self._sessions.tls_key
+        return register(
+            told.string, identity, self._keys, self._settings, tls_key, now=self._clock.now
+        )
 
     def _log_loops(self, run: Callable[[str, Callable[[], Awaitable[None]]], None]) -> None:
         queue: Queue = asyncio.Queue(WAITING_LINES)
@@ -252,6 +286,7 @@ class Agent:
 
     def _keep(self, registration: Registration) -> None:
         self._store.identity.register(registration)
+        self._registered.set()
         self._spool.tell(EventType.REGISTERED, registration=registration.registration)
 
     async def _serve(self, workshop: Workshop, engine: DockerEngine) -> None:
@@ -266,6 +301,7 @@ class Agent:
             engine=engine,
             measured=self._measured,
             enrolment=self._enrolment,
+            departures=self._departures,
             recent=self._recent,
             configured=self._configured,
             poll_interval_ms=self._sessions.poll_interval,

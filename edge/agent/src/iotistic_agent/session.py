@@ -8,20 +8,28 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from iotistic_agent.adapters.broker import Broker, Hears
-from iotistic_agent.adapters.cloud import Cloud, Pace, verified_by
+from iotistic_agent.adapters.broker_trial import Verdict, try_broker
+from iotistic_agent.adapters.cloud import Answer, Cloud, Pace, verified_by
 from iotistic_agent.adapters.host import local_ip, os_version
 from iotistic_agent.adapters.keys import DeviceKeys
 from iotistic_agent.adapters.machine import Machine
 from iotistic_agent.adapters.store import Store
-from iotistic_agent.ambient import AGENT_VERSION, chance, utc_now
+from iotistic_agent.ambient import AGENT_VERSION, chance
+from iotistic_agent.clock import Clock
 from iotistic_agent.configuration import Configuration
+from iotistic_agent.faults import Renewed, Unauthorized
 from iotistic_agent.link import Link
+from iotistic_agent.logs import Component, log
 from iotistic_agent.loops.broker import count_bytes, hold_broker, on_loop
 from iotistic_agent.loops.guard import begin
 from iotistic_agent.loops.measure import Measured
 from iotistic_agent.loops.poll import poll, poll_interval
+from iotistic_agent.loops.renew import renew
 from iotistic_agent.loops.report import report
-from iotistic_agent.registration import Registration
+from iotistic_agent.registration import FIRST_TLS_KEY, Registration
+from iotistic_agent.renewal.api_key import pending_key_taken
+from iotistic_agent.renewal.around import Around, Heard
+from iotistic_agent.renewal.work import Renewal
 from iotistic_agent.reporting import sections_of
 from iotistic_agent.settings import Settings
 from iotistic_agent.signals import Bell, Bells, Board
@@ -33,7 +41,10 @@ __all__ = ["Sessions"]
 
 
 class Sessions:
-    """What sessions are made of; one runs at a time."""
+    """What sessions are made of; one runs at a time.
+
+    ``tls_key`` is the file of the broker's key in use.
+    """
 
     def __init__(  # noqa: PLR0913 -- its collaborators
         self,
@@ -48,6 +59,7 @@ class Sessions:
         measured: Measured,
         configured: Callable[[], Configuration],
         uplink: Uplink,
+        clock: Clock,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -59,22 +71,45 @@ class Sessions:
         self._measured = measured
         self._configured = configured
         self._uplink = uplink
+        self._clock = clock
+        self.tls_key = FIRST_TLS_KEY
 
     async def run(self, registration: Registration) -> None:
-        """Hold a session until the device's key isn't taken any more (Unauthorized)."""
-        context = verified_by(registration.ca_cert, self._settings.ca_file)
-        headers = {"X-Device-API-Key": registration.api_key}
-        cloud = partial(
-            Cloud,
-            registration.endpoint,
-            context,
-            headers,
-            Pace(),
-            proxies=self._settings.proxies,
-            count=self._uplink.traffic.count,
-        )
-        polling, reporting = cloud(purpose=Purpose.STATE), cloud(purpose=Purpose.REPORT)
+        """Hold sessions, each with what was renewed last, until no key is taken (Unauthorized)."""
+        while True:
+            registration = self._store.identity.registration() or registration
+            try:
+                await self._one(registration)
+            except* Renewed as group:
+                renewed = str(group.exceptions[0])
+                log(Component.SYNC).info("session_begins_anew", extra={"renewed": renewed})
+            except* Unauthorized:
+                if not await self._has_another_key(registration):
+                    raise
+
+    async def _has_another_key(self, registration: Registration) -> bool:
+        """Tell whether a key is stored that isn't the dead one: renewed just now, or to follow."""
+        held = self._store.identity.registration()
+        if held is not None and held.api_key != registration.api_key:
+            return True
+        call_as = partial(self._call_as, Pace(), None)
+        return await pending_key_taken(self._store, registration, call_as, self._clock.now)
+
+    async def _one(self, registration: Registration) -> None:
+        """Hold one session until something of it was renewed, or its key isn't taken any more."""
+        self.tls_key = registration.tls_key
+        pace, heard = Pace(), Heard()
         loop = asyncio.get_running_loop()
+
+        def seen(answer: Answer) -> None:
+            named = answer.headers.get("x-credentials-etag")
+            told = self._clock.raise_by(answer.headers.get("date"))
+            if heard.take(named, told):
+                _ring(loop, self._bells.renew)
+
+        call_as = partial(self._call_as, pace, seen)
+        polling = call_as(registration)
+        reporting = call_as(registration, Purpose.REPORT)
         brokers: list[Broker] = []
 
         def broker(modern: bool, too_modern: Callable[[], None]) -> Broker:  # noqa: FBT001
@@ -86,9 +121,10 @@ class Sessions:
             )
             made = Broker(
                 registration,
-                self._keys.tls_file,
+                self._keys.folder / registration.tls_key,
                 hears,
                 modern=modern,
+                now=self._clock.now,
                 proxies=self._settings.proxies,
             )
             brokers[:] = [made]
@@ -104,9 +140,23 @@ class Sessions:
                 each.publish_copy(lane, line)
 
         self._uplink.copy_to(copy_line)
+        renewal = Renewal(
+            Around(
+                registration=registration,
+                store=self._store,
+                keys=self._keys,
+                cloud=reporting,
+                call_as=call_as,
+                try_broker=self._try_broker,
+                connected=lambda: self._link.subscribed,
+                heard=heard,
+                now=self._clock.now,
+            )
+        )
         try:
             async with asyncio.TaskGroup() as group:
                 run = partial(begin, group, chance)
+                run("renew", lambda: renew(renewal, self._bells.renew, chance, time.monotonic))
                 run("poll", lambda: self._polling(polling, registration))
                 run("report", lambda: self._reporting(reporting, registration, copy))
                 run("lanes", lambda: self._uplink.send(reporting, registration.uuid))
@@ -116,6 +166,30 @@ class Sessions:
             self._uplink.copy_to(None)
             polling.close()
             reporting.close()
+
+    def _call_as(
+        self,
+        pace: Pace,
+        seen: Callable[[Answer], object] | None,
+        registration: Registration,
+        purpose: Purpose = Purpose.STATE,
+    ) -> Cloud:
+        context = verified_by(registration.ca_cert, self._settings.ca_file, self._clock.now)
+        headers = {"X-Device-API-Key": registration.api_key}
+        return Cloud(
+            registration.endpoint,
+            context,
+            headers,
+            pace,
+            seen,
+            proxies=self._settings.proxies,
+            count=self._uplink.traffic.count,
+            purpose=purpose,
+        )
+
+    def _try_broker(self, registration: Registration) -> Verdict:
+        key_file = self._keys.folder / registration.tls_key
+        return try_broker(registration.mqtt, registration.uuid, key_file, self._clock.now)
 
     def poll_interval(self) -> int:
         """Return the milliseconds between polls as things stand."""
@@ -156,6 +230,7 @@ class Sessions:
             told = {
                 **constant,
                 "pollIntervalMs": self.poll_interval(),
+                "credentialsETag": self._store.identity.credentials_etag(),
                 "rebootRequired": self._machine.reboot_required(),
                 "metrics": self._measured.section(time.monotonic(), every) or None,
             }
@@ -169,7 +244,7 @@ class Sessions:
             link=self._link,
             bell=self._bells.report,
             interval=lambda: self._configured().report_ms / 1000,
-            now=utc_now,
+            now=self._clock.now,
             random=chance,
             new_stream=lambda: uuid.uuid4().hex,
         )

@@ -43,6 +43,7 @@ class Settings:
     local_api_socket: Path | None = None
     local_api_port: int | None = None
     log_level: str = "info"
+    require_provisioning: bool = False
     registries: RegistrySettings = field(default_factory=RegistrySettings)
 
     @property
@@ -83,6 +84,7 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         local_api_port=_port(words),
         log_level=_level(words.get("LOG_LEVEL", "info")),
         registries=_registries(words),
+        require_provisioning=_flag(words, "REQUIRE_PROVISIONING"),
     )
 
 
@@ -154,6 +156,13 @@ def _registries(words: Mapping[str, str]) -> RegistrySettings:
         return registry_settings(words)
     except ValueError as exc:
         raise SettingsRefused(str(exc)) from None
+
+
+def _flag(words: Mapping[str, str], name: str) -> bool:
+    text = words.get(name, "false").lower()
+    if text not in ("true", "false"):
+        raise SettingsRefused(f"{name}: true or false, not {text!r}")
+    return text == "true"
 
 
 def _level(text: str) -> str:

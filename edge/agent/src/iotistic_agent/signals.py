@@ -44,6 +44,7 @@ class Bells:
     report: Bell = field(default_factory=Bell)
     lanes: Bell = field(default_factory=Bell)
     logs: Bell = field(default_factory=Bell)
+    renew: Bell = field(default_factory=Bell)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,15 @@ from paho.mqtt.properties import Properties
 from iotistic_agent.adapters.cloud import verified_by
 from iotistic_agent.adapters.meter import Meter
 from iotistic_agent.adapters.tunnel import tunnelled
+from iotistic_agent.ambient import utc_now
 from iotistic_agent.logs import Component, log
 from iotistic_agent.proxies import NO_PROXIES, Proxies, Proxy
 from iotistic_agent.registration import Registration
+from iotistic_contract.provisioning import MqttAccess
 from iotistic_contract.topics import MAX_PAYLOAD
 from iotistic_pki.files import write_atomic
 
-__all__ = ["Broker", "Hears"]
+__all__ = ["Broker", "Hears", "broker_context"]
 
 SESSION_SECONDS = 7 * 86_400
 LONGEST_RECONNECT = 60
@@ -43,13 +46,31 @@ class Hears:
     too_modern: Callable[[], object]
 
 
+def broker_context(
+    access: MqttAccess,
+    key_file: Path,
+    certificate: str = "client.pem",
+    now: Callable[[], datetime] = utc_now,
+) -> ssl.SSLContext:
+    """Return a context with the answer's CA and, when there is one, our certificate.
+
+    The certificate is written into the file of that name beside its key.
+    """
+    context = verified_by(access.broker_config.ca_cert, now=now)
+    if access.client_certificate is not None:
+        file = key_file.with_name(certificate)
+        write_atomic(file, access.client_certificate.encode("ascii"), 0o600)
+        context.load_cert_chain(file, key_file)
+    return context
+
+
 class Broker:
     """One connection, kept up by a thread of its own; callbacks come from that thread.
 
     MQTT 5 with a session of seven days; 3.1.1 with a kept session where the broker speaks no 5.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what a connection is made of
         self,
         registration: Registration,
         key_file: Path,
@@ -57,7 +78,9 @@ class Broker:
         *,
         modern: bool = True,
         proxies: Proxies = NO_PROXIES,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
+        self._now = now
         self._registration = registration
         self._config = registration.mqtt.broker_config
         self._topics = registration.mqtt.topics
@@ -138,22 +161,13 @@ class Broker:
         client.will_set(self._topics["status"], b'{"online": false}', qos=1, retain=True)
         client.reconnect_delay_set(1, LONGEST_RECONNECT)
         if self._config.use_tls:
-            client.tls_set_context(self._context())
+            access = self._registration.mqtt
+            client.tls_set_context(broker_context(access, self._key_file, now=self._now))
         client.on_connect = self._connected
         client.on_subscribe = self._subscribed
         client.on_disconnect = self._lost
         client.on_message = self._received
         return client
-
-    def _context(self) -> ssl.SSLContext:
-        """Return a context with the answer's CA and, when there is one, our certificate."""
-        context = verified_by(self._config.ca_cert)
-        certificate = self._registration.mqtt.client_certificate
-        if certificate is not None:
-            file = self._key_file.with_name("client.pem")
-            write_atomic(file, certificate.encode("ascii"), 0o600)
-            context.load_cert_chain(file, self._key_file)
-        return context
 
     def _connected(self, client: mqtt.Client, *parts: Any) -> None:
         if self._ended:

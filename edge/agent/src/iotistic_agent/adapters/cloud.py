@@ -9,18 +9,21 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from iotistic_agent.adapters.dated_tls import DatedContext
 from iotistic_agent.adapters.meter import Meter
-from iotistic_agent.faults import CloudUnavailable, Refused, Unauthorized
+from iotistic_agent.ambient import utc_now
+from iotistic_agent.faults import CloudUnavailable, NotTrusted, Refused, Unauthorized
 from iotistic_agent.proxies import NO_PROXIES, Proxies
 from iotistic_contract.codec import parse_json
 from iotistic_contract.errors import ContractFault
 from iotistic_contract.schema import SCHEMA, SCHEMA_HEADER
 
-__all__ = ["Answer", "Cloud", "Pace", "tls_connection", "verified_by", "words"]
+__all__ = ["Answer", "Cloud", "Pace", "judged", "tls_connection", "verified_by", "words"]
 
 TIMEOUT = 30.0
 MAX_BODY = 16 * 2**20
@@ -46,17 +49,24 @@ class Answer:
             raise CloudUnavailable(f"an answer that isn't JSON: {exc}") from None
 
 
-def verified_by(ca_pem: str | None, ca_file: Path | None = None) -> ssl.SSLContext:
-    """Return a context that trusts ``ca_pem`` alone, else ``ca_file``, else the system's store."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST
+def verified_by(
+    ca_pem: str | None, ca_file: Path | None = None, now: Callable[[], datetime] = utc_now
+) -> ssl.SSLContext:
+    """Return a context that trusts ``ca_pem`` alone, else ``ca_file``, else the system's store.
+
+    ``now`` is the time for the dates of certificates under ``ca_pem``; for the others the machine's
+    clock is.
+    """
     if ca_pem is not None:
-        context.load_verify_locations(cadata=ca_pem)
-    elif ca_file is not None:
-        context.load_verify_locations(cafile=ca_file)
+        context: ssl.SSLContext = DatedContext(ca_pem, now)
     else:
-        context.load_default_certs()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_TRUSTED_FIRST
+        if ca_file is not None:
+            context.load_verify_locations(cafile=ca_file)
+        else:
+            context.load_default_certs()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
 
@@ -90,9 +100,10 @@ class Pace:
 class Cloud:
     """One connection to an origin. Blocks; any thread may call.
 
-    Redirects are never followed. ``round_trip_ms`` is how long the last request took to be
-    answered, without the handshake of a new connection; None when nobody answered it. ``count``
-    is told what each call moved, for its purpose or the connection's: bytes sent and received.
+    Redirects are never followed. ``seen`` is given each good answer, by the thread that called.
+    ``round_trip_ms`` is how long the last request took to be answered, without the handshake of a
+    new connection; None when nobody answered it. ``count`` is told what each call moved, for its
+    purpose or the connection's: bytes sent and received.
     """
 
     def __init__(  # noqa: PLR0913 -- its collaborators
@@ -101,6 +112,7 @@ class Cloud:
         context: ssl.SSLContext | None,
         headers: Mapping[str, str] | None = None,
         pace: Pace | None = None,
+        seen: Callable[[Answer], object] | None = None,
         *,
         proxies: Proxies = NO_PROXIES,
         count: Count | None = None,
@@ -120,6 +132,7 @@ class Cloud:
         self._count = count
         self._purpose = purpose
         self._meter = Meter()
+        self._seen = seen
         self.round_trip_ms: float | None = None
 
     def call(
@@ -162,7 +175,10 @@ class Cloud:
                 raise CloudUnavailable("the cloud asked to wait", wait)
             answer = self._sent(call)
             self._pace.obey(answer)
-        return _judged(answer)
+        good = judged(answer)
+        if self._seen is not None:
+            self._seen(good)
+        return good
 
     def _sent(self, call: _Call) -> Answer:
         """Send once; a second time only over a kept connection that the server had closed."""
@@ -175,12 +191,16 @@ class Cloud:
                 raise CloudUnavailable(f"{self._origin.netloc}: {exc}") from None
         except (OSError, HTTPException) as exc:
             self.close()
-            raise CloudUnavailable(f"{self._origin.netloc}: {words(exc)}") from None
+            raise self._unavailable(exc) from None
         try:
             return self._once(call)
         except (OSError, HTTPException) as exc:
             self.close()
-            raise CloudUnavailable(f"{self._origin.netloc}: {words(exc)}") from None
+            raise self._unavailable(exc) from None
+
+    def _unavailable(self, exc: Exception) -> CloudUnavailable:
+        fault = NotTrusted if isinstance(exc, ssl.SSLCertVerificationError) else CloudUnavailable
+        return fault(f"{self._origin.netloc}: {words(exc)}")
 
     def _once(self, call: _Call) -> Answer:
         self.round_trip_ms = None
@@ -237,7 +257,8 @@ def _read(response: HTTPResponse) -> bytes:
     return body
 
 
-def _judged(answer: Answer) -> Answer:
+def judged(answer: Answer) -> Answer:
+    """Return an answer that is good, and raise what another one means."""
     if 200 <= answer.status < 300 or answer.status == 304:
         return answer
     code, detail, pointer = _problem(answer)

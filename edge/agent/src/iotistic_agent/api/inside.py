@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from iotistic_agent.adapters.engine import DockerEngine
 from iotistic_agent.adapters.store import Store
 from iotistic_agent.configuration import Configuration
+from iotistic_agent.departure import Departures
 from iotistic_agent.enrolment import Enrolment
 from iotistic_agent.explaining import Difference, differences, noted_fields
 from iotistic_agent.link import Link
@@ -34,6 +35,7 @@ class Inside:
     engine: DockerEngine
     measured: Measured
     enrolment: Enrolment
+    departures: Departures
     recent: RecentLines
     configured: Callable[[], Configuration]
     uplink: Uplink

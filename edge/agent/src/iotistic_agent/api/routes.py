@@ -23,6 +23,7 @@ class Route:
     handler: Handler
     summary: str
     query: Mapping[str, str] | None = None
+    body: Mapping[str, object] | None = None
 
     def match(self, parts: tuple[str, ...]) -> dict[str, str] | None:
         """Return the path's arguments, None when it is another path."""
@@ -58,7 +59,27 @@ ROUTES = (
     Route("GET", "/v2/config", reading.config, "Settings, and where each comes from."),
     Route("GET", "/v2/logs", reading.logs, "The agent's own log since its start (NDJSON).", _LINES),
     Route("GET", "/v2/provision", writing.provisioning, "How far the registration is."),
-    Route("POST", "/v2/provision", writing.provision, "Register with this provisioning string."),
+    Route(
+        "POST",
+        "/v2/provision",
+        writing.provision,
+        "Register with this provisioning string.",
+        body=writing.PROVISION_SCHEMA,
+    ),
+    Route(
+        "POST",
+        "/v2/deprovision",
+        writing.deprovision,
+        "Forget the registration; containers go on.",
+        body=writing.CONFIRM_SCHEMA,
+    ),
+    Route(
+        "POST",
+        "/v2/factory-reset",
+        writing.factory_reset,
+        "Release the device and erase everything.",
+        body=writing.CONFIRM_SCHEMA,
+    ),
 )
 
 
@@ -102,8 +123,8 @@ def openapi(version: str) -> dict[str, object]:
                 },
             },
         }
-        if route.method == "POST":
-            content = {"application/json": {"schema": writing.PROVISION_SCHEMA}}
+        if route.body is not None:
+            content = {"application/json": {"schema": route.body}}
             operation["requestBody"] = {"required": True, "content": content}
         paths.setdefault(route.path, {})[route.method.lower()] = operation
     return {

@@ -1,9 +1,11 @@
-"""Routes that change something: registration."""
+"""Routes that change something: registration, and its end."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from iotistic_agent.api.http import Answer, Problem, Request
 from iotistic_agent.api.inside import Inside
+from iotistic_agent.departure import Leave
 from iotistic_agent.enrolment import Progress, Told
 from iotistic_agent.logs import Component, log
 from iotistic_contract.codec import parse_json
@@ -11,7 +13,14 @@ from iotistic_contract.errors import ContractError, MalformedJson
 from iotistic_contract.problems import Code
 from iotistic_contract.provisioning import ProvisioningString
 
-__all__ = ["PROVISION_SCHEMA", "provision", "provisioning"]
+__all__ = [
+    "CONFIRM_SCHEMA",
+    "PROVISION_SCHEMA",
+    "deprovision",
+    "factory_reset",
+    "provision",
+    "provisioning",
+]
 
 _TEXT = {"type": "string", "minLength": 1, "maxLength": 64}
 PROVISION_SCHEMA = {
@@ -24,6 +33,12 @@ PROVISION_SCHEMA = {
         "name": _TEXT,
         "type": _TEXT,
     },
+}
+CONFIRM_SCHEMA = {
+    "type": "object",
+    "required": ["confirm"],
+    "additionalProperties": False,
+    "properties": {"confirm": {"type": "string", "description": "the device's uuid"}},
 }
 _MEMBERS = ("key", "api", "name", "type")
 
@@ -48,11 +63,38 @@ async def provision(inside: Inside, request: Request) -> Answer:
     return Answer(_shown(inside), 202)
 
 
+async def deprovision(inside: Inside, request: Request) -> Answer:
+    """Forget the registration, uuid and API key excepted; 202, and ``GET`` tells when it is done.
+
+    Nothing is sent, and containers go on.
+    """
+    return _left(inside, request, Leave.DEPROVISION)
+
+
+async def factory_reset(inside: Inside, request: Request) -> Answer:
+    """Release the device at its tenant and erase everything; 202."""
+    return _left(inside, request, Leave.FACTORY_RESET)
+
+
+def _left(inside: Inside, request: Request, how: Leave) -> Answer:
+    body = _object(request.body)
+    for name in body:
+        if name != "confirm":
+            raise Problem(Code.INVALID, "no such member", f"/{name}")
+    if body.get("confirm") != inside.uuid:
+        raise Problem(Code.INVALID, "not this device's uuid", "/confirm")
+    inside.departures.begin(how, inside.uuid)
+    log(Component.PROVISIONING).warning("asked_to_leave", extra={"how": str(how)})
+    return Answer(_shown(inside), 202)
+
+
 def _shown(inside: Inside) -> dict[str, object]:
     enrolment, registration = inside.enrolment, inside.store.identity.registration()
     string = None if enrolment.told is None else enrolment.told.string
+    departure = inside.departures.current()
     return {
         "state": str(enrolment.progress),
+        "leaving": None if departure is None else str(departure.leave),
         "reason": enrolment.reason,
         "nextTryInSeconds": None if enrolment.next_in is None else round(enrolment.next_in, 1),
         "keyId": None if string is None else string.key_id,
@@ -65,14 +107,7 @@ def _shown(inside: Inside) -> dict[str, object]:
 
 def _told(content: bytes) -> Told:
     """Read the body; Problem never quotes the string, which is a secret."""
-    try:
-        body = parse_json(content)
-    except MalformedJson as exc:
-        raise Problem(Code.MALFORMED, str(exc)) from None
-    except ContractError as exc:
-        raise Problem(Code.INVALID, exc.detail, exc.pointer) from None
-    if not isinstance(body, dict):
-        raise Problem(Code.INVALID, "not an object", "")
+    body = _object(content)
     for name, value in body.items():
         if name not in _MEMBERS:
             raise Problem(Code.INVALID, "no such member", f"/{name}")
@@ -83,6 +118,18 @@ def _told(content: bytes) -> Told:
         if not 1 <= len(text) <= 64 or not text.isprintable():
             raise Problem(Code.INVALID, "not 1 to 64 printable characters", f"/{name}")
     return _read(body)
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    try:
+        body = parse_json(content)
+    except MalformedJson as exc:
+        raise Problem(Code.MALFORMED, str(exc)) from None
+    except ContractError as exc:
+        raise Problem(Code.INVALID, exc.detail, exc.pointer) from None
+    if not isinstance(body, dict):
+        raise Problem(Code.INVALID, "not an object", "")
+    return body
 
 
 def _read(body: Mapping[str, str]) -> Told:

@@ -82,6 +82,50 @@ def _provision(asked: argparse.Namespace, client: Client) -> Exit:
     return Exit.DONE if found["state"] == "registered" else Exit.NOT_REGISTERED
 
 
+def _deprovision(asked: argparse.Namespace, client: Client) -> Exit:
+    question = "Forget the registration of this device ({uuid})?"
+    return _leave(asked, client, question)
+
+
+def _factory_reset(asked: argparse.Namespace, client: Client) -> Exit:
+    question = "Erase this device ({uuid}): containers, their data, images, keys, registration?"
+    return _leave(asked, client, question)
+
+
+def _leave(asked: argparse.Namespace, client: Client, question: str) -> Exit:
+    """Ask the person, then the agent, and wait until it has begun anew."""
+    uuid = client.get("v2", "device")["uuid"]
+    if not asked.yes:
+        _confirm(question.format(uuid=uuid))
+    client.post(f"/v2/{asked.command}", {"confirm": uuid})
+    found = _after_leaving(client, time.monotonic() + asked.wait)
+    return _say(asked, found, lambda: shown.provisioning(found))
+
+
+def _after_leaving(client: Client, until: float) -> Any:
+    """Return how far the registration is once the agent has begun anew; meanwhile it is away."""
+    while time.monotonic() < until:
+        try:
+            found = client.get("v2", "provision")
+        except Failed as exc:
+            if exc.exit is Exit.NOT_ALLOWED:
+                raise
+        else:
+            if found["leaving"] is None:
+                return found
+        time.sleep(_LOOK_AGAIN)
+    raise Failed(Exit.NOT_RUNNING, "not done yet; the agent goes on with it by itself")
+
+
+def _confirm(question: str) -> None:
+    if not sys.stdin.isatty():
+        raise Failed(Exit.USAGE, "say --yes: there is nobody to ask")
+    sys.stdout.write(f"{question} [y/N] ")
+    sys.stdout.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise Failed(Exit.REFUSED, "nothing was done")
+
+
 def _completion(asked: argparse.Namespace, _client: Client) -> Exit:
     return _say(argparse.Namespace(json=False), None, lambda: completion.SCRIPTS[asked.shell])
 
@@ -94,6 +138,8 @@ COMMANDS: dict[str, Command] = {
     "logs": _logs,
     "config": _config,
     "provision": _provision,
+    "deprovision": _deprovision,
+    "factory-reset": _factory_reset,
     "completion": _completion,
 }
 

@@ -31,6 +31,8 @@ def new_parser(socket: Path) -> argparse.ArgumentParser:
     _log_options(_command(commands, "logs", "the agent's own log since its start"))
     _config(_command(commands, "config", "settings, and where each comes from"))
     _provision(_command(commands, "provision", "register the device at its tenant"))
+    _leaving(_command(commands, "deprovision", "forget the registration; containers go on"))
+    _leaving(_command(commands, "factory-reset", "release the device and erase everything on it"))
     completion = _command(commands, "completion", "what a shell needs to complete words")
     completion.add_argument("shell", choices=["bash"])
     return parser
@@ -80,6 +82,13 @@ def _config(parser: argparse.ArgumentParser) -> None:
     deeds = parser.add_subparsers(prog=parser.prog, dest="deed", required=True, metavar="show|get")
     _command(deeds, "show", "everything")
     _command(deeds, "get", "one value").add_argument("setting", metavar="SETTING")
+
+
+def _leaving(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-y", "--yes", action="store_true", help="don't ask")
+    parser.add_argument(
+        "--wait", type=float, default=120.0, metavar="SECONDS", help="default: %(default)g"
+    )
 
 
 def _provision(parser: argparse.ArgumentParser) -> None:

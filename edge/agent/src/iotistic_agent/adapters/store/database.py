@@ -1,7 +1,7 @@
 """The one SQLite file of the agent: opened, checked, written in transactions."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from importlib.resources import files
@@ -18,11 +18,18 @@ _MODE = 0o600
 
 
 class Database:
-    """One open file; one thread uses it. Write-ahead log, synchronous FULL."""
+    """One open file; one thread uses it. Write-ahead log, synchronous FULL.
 
-    def __init__(self, connection: sqlite3.Connection, now: Callable[[], datetime]) -> None:
+    ``rebuilt``: it is a new one, in the place of one that was damaged.
+    """
+
+    def __init__(
+        self, connection: sqlite3.Connection, now: Callable[[], datetime], *, rebuilt: bool = False
+    ) -> None:
         self._connection = connection
         self.clock = now
+        self.rebuilt = rebuilt
+        self._after: Callable[[], None] = _nothing
 
     @classmethod
     def open(cls, path: Path, now: Callable[[], datetime]) -> Self:
@@ -34,6 +41,7 @@ class Database:
             path.touch(mode=_MODE)
             path.chmod(_MODE)
             connection = _opened(path)
+            rebuilt = connection is None
             if connection is None:
                 _set_aside(path)
                 path.touch(mode=_MODE)
@@ -42,7 +50,12 @@ class Database:
             raise StoreFault(f"can't keep state in {path}: {exc}") from None
         if connection is None:
             raise StoreFault(f"can't keep state in {path}")
-        return cls(connection, now)
+        return cls(connection, now, rebuilt=rebuilt)
+
+    def after_each_change(self, after: Callable[[], None]) -> None:
+        """Call ``after`` now, and when a transaction was committed."""
+        self._after = after
+        after()
 
     def close(self) -> None:
         """Close the file."""
@@ -50,7 +63,11 @@ class Database:
 
     def now(self) -> str:
         """Return the time as it is stored."""
-        return format_time(self.clock())
+        return self.text(self.clock())
+
+    def text(self, at: datetime) -> str:
+        """Return a time as it is stored."""
+        return format_time(at)
 
     def row(self, query: str, *values: object) -> Any:
         """Return the first row that ``query`` finds, None when there is none."""
@@ -63,6 +80,21 @@ class Database:
     def each(self, query: str, *values: object) -> Iterator[Any]:
         """Return the rows that ``query`` finds, read as they are asked for."""
         return iter(self._connection.execute(query, values))
+
+    def named_row(self, query: str) -> dict[str, Any] | None:
+        """Return the first row by the names of its columns."""
+        cursor = self._connection.execute(query)
+        row = cursor.fetchone()
+        names = [column[0] for column in cursor.description]
+        return None if row is None else dict(zip(names, row, strict=True))
+
+    def insert(self, table: str, row: Mapping[str, object]) -> None:
+        """Insert what of ``row`` this version of ``table`` has a column for."""
+        known = {each[1] for each in self.rows(f"PRAGMA table_info({table})")}
+        kept = {name: value for name, value in row.items() if name in known}
+        marks = ", ".join("?" * len(kept))
+        statement = f"INSERT INTO {table} ({', '.join(kept)}) VALUES ({marks})"  # noqa: S608
+        self.run(statement, *kept.values())
 
     def run(self, statement: str, *values: object) -> int:
         """Run one statement, a transaction of its own unless one is open; return rows changed."""
@@ -79,6 +111,11 @@ class Database:
             if self._connection.in_transaction:  # SQLite has ended it itself after a failed write
                 self._connection.execute("ROLLBACK")
             raise
+        self._after()
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 def _set_aside(path: Path) -> None:

@@ -92,3 +92,13 @@ CREATE TABLE IF NOT EXISTS leases (
     until TEXT NOT NULL,
     seconds INTEGER NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS renewal (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS credentials (
+    slot TEXT PRIMARY KEY CHECK (slot IN ('candidate', 'failed')),
+    etag TEXT NOT NULL,
+    document TEXT NOT NULL,
+    storedAt TEXT NOT NULL
+) STRICT;

@@ -2,16 +2,19 @@
 
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 from iotistic_agent.adapters.store.database import Database
+from iotistic_contract.codec import parse_time
 
 __all__ = ["MAX_SET_ASIDE", "Sync"]
 
 MAX_SET_ASIDE = 100
+_AN_HOUR = timedelta(hours=1)
 
 
 class Sync:
-    """ETag, poll interval, streams of lanes, and what the cloud refused."""
+    """ETag, poll interval, time floor, streams of lanes, and what the cloud refused."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -36,6 +39,17 @@ class Sync:
         """Store the header's interval when it is another one."""
         if milliseconds != self.poll_interval():
             self.keep_value("poll_interval_ms", str(milliseconds))
+
+    def time_floor(self) -> datetime | None:
+        """Return the highest time that was told for sure."""
+        text = self.value("time_floor")
+        return None if text is None else parse_time(text)
+
+    def keep_time_floor(self, at: datetime) -> None:
+        """Store a time that was told for sure; one less than an hour later isn't worth a write."""
+        held = self.time_floor()
+        if held is None or at >= held + _AN_HOUR:
+            self.keep_value("time_floor", self._database.text(at))
 
     def next_epoch(self, lane: str, new_stream: Callable[[], str]) -> tuple[str, int]:
         """Return stream and epoch of a lane; the epoch is higher than ever before."""

@@ -1,0 +1,1 @@
+"""Renewal of what a registration gave: API key, certificate, credentials."""
