@@ -22,6 +22,7 @@ from iotistic_contract.planning.container_body import Device
 from iotistic_contract.planning.container_target import HostPaths, target_from
 from iotistic_contract.planning.containers import Target, World
 from iotistic_contract.planning.holds import holds
+from iotistic_contract.planning.local_overrides import ended, laid_over, live, next_end, purged
 from iotistic_contract.planning.policy import Policy
 from iotistic_contract.planning.release import (
     Commit,
@@ -81,15 +82,30 @@ class Releases:
         target = meaning
         if held and committed is not None:
             target = held_target(meaning, committed)
+        own = target if is_candidate else replace(target, kept_images=self._kept())
+        actions, now = self._store.local_overrides.all(), self._now()
         return Choice(
             stored=newest,
-            target=target if is_candidate else replace(target, kept_images=self._kept()),
+            target=laid_over(own, actions, now),
             is_candidate=is_candidate,
             committed=committed,
             pins={} if stored is None else self._store.targets.images(stored.etag),
             held=held,
             policy_hash=policy_hash,
+            own=own,
+            actions=actions,
+            overrides=live(actions.overrides, own, now),
+            purged=purged(own, actions),
         )
+
+    def forget_ended(self, choice: Choice, world: World) -> bool:
+        """Forget what was asked for at the device and is over; tell whether there was any.
+
+        The states of a candidate count only once it is committed.
+        """
+        own = None if choice.is_candidate else choice.own
+        over = ended(choice.actions, own, world, self._now())
+        return self._store.local_overrides.forget(over) > 0
 
     def step_ahead(self, choice: Choice) -> None:
         """Note that a step that touches containers is about to be done."""
@@ -103,8 +119,8 @@ class Releases:
         """Return what becomes of the candidate as things are."""
         now, etag = self._monotonic(), choice.stored.etag
         self.steadiness.look(world, choice.target, now)
-        if not choice.on_trial:
-            return Wait()
+        if not choice.on_trial or choice.purged:
+            return Wait(next_end(choice.actions, self._now()))
         boots = self._store.targets.boots(etag)
         if boots > 0:
             self._began.setdefault(etag, now)

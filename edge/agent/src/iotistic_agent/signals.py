@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from iotistic_agent.adapters.store import StoredTarget
 from iotistic_agent.choice import Choice
 from iotistic_agent.retries import Retry
-from iotistic_contract.planning.containers import Target, World
+from iotistic_contract.planning.containers import Target, WantedContainer, World
 from iotistic_contract.planning.release import Commit, GiveUp, Wait
 
 __all__ = ["Bell", "Bells", "Board", "Situation"]
@@ -61,6 +61,13 @@ class Situation:
     def target(self) -> Target | None:
         """The containers that are wanted now."""
         return None if self.choice is None else self.choice.target
+
+    @property
+    def services(self) -> tuple[WantedContainer, ...]:
+        """All services that the target has, those that are being purged too."""
+        if self.choice is None:
+            return ()
+        return (*self.choice.target.containers, *self.choice.purged)
 
     @property
     def policy_hash(self) -> str | None:

@@ -28,6 +28,7 @@ from iotistic_contract.planning.containers import (
     RemoveContainer,
     RemoveImage,
     RemoveNetwork,
+    RemoveVolume,
     RenameContainer,
     RestartContainer,
     StartContainer,
@@ -157,6 +158,9 @@ class DockerEngine:
         match step:
             case RemoveNetwork(name):
                 self._do("DELETE", f"/networks/{quote(name)}", gone_is_fine=True)
+            case RemoveVolume(name):
+                target = f"/volumes/{quote(name)}"
+                self._do("DELETE", target, type_="remove", gone_is_fine=True)
             case RemoveImage(image):
                 target = f"/images/{quote(image, safe='/:@')}"
                 self._do("DELETE", target, type_="remove", gone_is_fine=True)

@@ -8,6 +8,8 @@ from typing import Self
 from iotistic_agent.adapters.store.database import Database
 from iotistic_agent.adapters.store.identity import Identity
 from iotistic_agent.adapters.store.leases import Leases
+from iotistic_agent.adapters.store.local_config import LocalConfig
+from iotistic_agent.adapters.store.local_overrides import LocalOverrides
 from iotistic_agent.adapters.store.sync import MAX_SET_ASIDE, Sync
 from iotistic_agent.adapters.store.targets import StoredTarget, Targets
 
@@ -23,6 +25,8 @@ class Store:
         self.identity = Identity(database, self.sync)
         self.targets = Targets(database, self.sync)
         self.leases = Leases(database, database.clock)
+        self.local_overrides = LocalOverrides(database, database.clock)
+        self.local_config = LocalConfig(database)
 
     @classmethod
     def open(cls, path: Path, now: Callable[[], datetime]) -> Self:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from .codec import check_fields
 from .errors import ContractError
+from .update_window import UpdateWindow
 
 __all__ = ["AgentLogging", "DeviceConfig", "LinkProfile", "LogLevel", "Settings"]
 
@@ -34,7 +35,13 @@ def _check_interval(milliseconds: int) -> None:
         raise ContractError("", "not between 1000 and 86400000 milliseconds")
 
 
+def _check_window(milliseconds: int) -> None:
+    if not 0 <= milliseconds <= 86_400_000:
+        raise ContractError("", "not between 0 and 86400000 milliseconds")
+
+
 Interval = Annotated[int, _check_interval]
+Window = Annotated[int, _check_window]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +54,18 @@ class AgentLogging:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Intervals in milliseconds; the agent has its own for those left out."""
+    """Intervals in milliseconds; the agent has its own for those left out.
+
+    A release is committed after ``health_window_ms`` of health, 0 being at once, and given up
+    when that isn't reached within ``health_timeout_ms``.
+    """
 
     poll_interval_ms: Interval | None = None
     report_interval_ms: Interval | None = None
     metrics_interval_ms: Interval | None = None
     reconcile_interval_ms: Interval | None = None
+    health_window_ms: Window | None = None
+    health_timeout_ms: Interval | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -68,7 +81,7 @@ class DeviceConfig:
     features: Mapping[str, object] = field(default_factory=dict)
     sensors: tuple[Mapping[str, object], ...] = ()
     anomaly: Mapping[str, object] | None = None
-    update_window: Mapping[str, object] | None = None
+    update_window: UpdateWindow | None = None
     link_profile: LinkProfile | None = None
     agent_version: str | None = None
     extra: Mapping[str, object] = field(default_factory=dict)

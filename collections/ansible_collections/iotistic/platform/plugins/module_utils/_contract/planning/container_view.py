@@ -34,6 +34,8 @@ class View:
         """Return how the service is updated; where the disk can't hold both, the old goes first."""
         if wanted.image in self.world.cramped_images:
             return UpdateStrategy.DELETE_THEN_DOWNLOAD
+        if wanted.update_strategy is UpdateStrategy.HAND_OVER and wanted.ports:
+            return UpdateStrategy.DOWNLOAD_THEN_KILL
         return wanted.update_strategy
 
     def makes_room(self, wanted: WantedContainer) -> bool:
@@ -85,27 +87,29 @@ class View:
         """Return the containers that stand for nothing that is wanted."""
         kept = [own_container(self.world, each) for each in self.target.containers]
         left = self.left()
-        leaving = self._leaving()
         return tuple(
             each
             for each in self.world.containers
-            if each not in kept and each.service_id not in left and each.name not in leaving
+            if each not in kept and each.service_id not in left and not self._goes_on(each)
         )
 
-    def _leaving(self) -> frozenset[str]:
-        """Return the names of containers whose successor isn't healthy yet."""
-        return frozenset(
-            old_name(each.name)
-            for each in self.target.containers
-            if self.strategy(each) is UpdateStrategy.HAND_OVER
+    def _goes_on(self, found: Container) -> bool:
+        """Tell whether its successor isn't healthy yet, and nobody needs its ports."""
+        return any(
+            found.name == old_name(each.name)
+            and self.strategy(each) is UpdateStrategy.HAND_OVER
             and each.state is ServiceState.RUNNING
             and not is_healthy(self.world, each)
-        )
+            for each in self.target.containers
+        ) and not any(found.ports & each.ports for each in self.target.containers)
 
     def left(self) -> frozenset[str]:
-        """Return the services whose containers stay as they are: refused ones, and held ones."""
+        """Return the services whose containers no other service's steps touch.
+
+        They are refused, held, or being purged.
+        """
         refused = frozenset(each.service_id for each in self.target.refused)
-        return refused | self.world.held_services
+        return refused | self.world.held_services | self.target.purged_services
 
     def stands_in_the_way(self, found: Container) -> bool:
         """Tell whether it is replaced anyway, and has to go before others come.
@@ -129,7 +133,7 @@ class View:
             self.strategy(wanted) is UpdateStrategy.HAND_OVER
             and wanted.state is ServiceState.RUNNING
             and found.state is EngineState.RUNNING
-            and not (found.ports & wanted.ports)
+            and not any(found.ports & each.ports for each in self.target.containers)
             and not taken
         )
 

@@ -39,7 +39,8 @@ class Container:
 
     ``networks`` maps names to ids, an id being "" where the engine doesn't tell; ``ports`` are
     ``[ip:]port/protocol`` on the host. ``network_of`` is id or name of the container whose
-    network it shares; ``restarts`` counts the engine's own restarts since it was last started.
+    network it shares; ``restarts`` counts the engine's own restarts since it was last started,
+    at ``started_at``; ``address`` is where the device reaches it.
     """
 
     id: str
@@ -52,6 +53,8 @@ class Container:
     health: str | None = None
     error: str | None = None
     restarts: int = 0
+    started_at: str | None = None
+    address: str | None = None
     networks: Mapping[str, str] = field(default_factory=dict)
     ports: frozenset[str] = frozenset()
     network_of: str | None = None
@@ -145,10 +148,14 @@ class Target:
 
     What a refused service had before stays as it is. ``prefetch`` are images to be brought for
     later; ``kept_images`` may be needed again. Others that the device brought are removed once
-    all is as wanted, unless ``kept_images`` is None.
+    all is as wanted, unless ``kept_images`` is None. ``restarts`` are lives of containers (id and
+    start) that are to end once. Nothing must be left of ``purged_services`` and ``purged_volumes``.
     """
 
     containers: tuple[WantedContainer, ...] = ()
     refused: tuple[Refusal, ...] = ()
     prefetch: frozenset[str] = frozenset()
     kept_images: frozenset[str] | None = None
+    restarts: frozenset[tuple[str, str | None]] = frozenset()
+    purged_services: frozenset[str] = frozenset()
+    purged_volumes: frozenset[str] = frozenset()
