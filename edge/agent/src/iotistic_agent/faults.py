@@ -4,6 +4,7 @@ __all__ = [
     "AgentFault",
     "CloudUnavailable",
     "EngineFault",
+    "NotPossible",
     "Overtaken",
     "Refused",
     "RegistrationRefused",
@@ -35,6 +36,10 @@ class EngineFault(AgentFault):
 
 class Overtaken(EngineFault):
     """What the step was about has changed meanwhile: observe again."""
+
+
+class NotPossible(AgentFault):
+    """What a person asks for can't be done as things are."""
 
 
 class CloudUnavailable(AgentFault):

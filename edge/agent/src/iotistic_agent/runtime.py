@@ -199,6 +199,8 @@ class Agent:
             settings=self._settings,
             store=self._store,
             board=self._board,
+            bells=self._bells,
+            now=utc_now,
             link=self._link,
             workshop=workshop,
             engine=engine,

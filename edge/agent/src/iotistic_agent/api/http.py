@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, unquote
 
 from iotistic_contract.problems import Code, status_of
 
-__all__ = ["MAX_BODY", "MAX_HEAD", "Answer", "Problem", "Request", "Stream", "read_request"]
+__all__ = ["MAX_BODY", "MAX_HEAD", "Answer", "Problem", "Request", "Stream", "Text", "read_request"]
 
 MAX_HEAD = 8192
 MAX_BODY = 64 * 1024
@@ -73,6 +73,20 @@ class Answer:
         content = json.dumps(self.body, ensure_ascii=False).encode()
         length = {"Content-Length": str(len(content))}
         return _head(self.status, self.media_type, {**length, **self.headers}), content
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """An answer that isn't JSON."""
+
+    text: str
+    media_type: str
+    status: int = 200
+
+    def head_and_content(self) -> tuple[bytes, bytes]:
+        """Return what goes over the wire."""
+        content = self.text.encode()
+        return _head(self.status, self.media_type, {"Content-Length": str(len(content))}), content
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from iotistic_agent.adapters.engine import DockerEngine
 from iotistic_agent.adapters.store import Store
@@ -12,7 +13,7 @@ from iotistic_agent.link import Link
 from iotistic_agent.logs import RecentLines
 from iotistic_agent.loops.measure import Measured
 from iotistic_agent.settings import Settings
-from iotistic_agent.signals import Board, Situation
+from iotistic_agent.signals import Bells, Board, Situation
 from iotistic_agent.workshop import Workshop
 from iotistic_contract.planning.containers import WantedContainer, own_container
 
@@ -28,6 +29,8 @@ class Inside:
     settings: Settings
     store: Store
     board: Board
+    bells: Bells
+    now: Callable[[], datetime]
     link: Link
     workshop: Workshop
     engine: DockerEngine

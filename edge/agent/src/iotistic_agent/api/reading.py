@@ -85,6 +85,7 @@ async def device(inside: Inside, _request: Request) -> Answer:
                 "latencyMs": inside.link.latency_ms,
             },
             **views.state(inside.board.situation),
+            "held": _held(inside.board.situation),
             "services": _counted(inside.board.situation),
             "metrics": dict(inside.measured.metrics),
         }
@@ -112,7 +113,7 @@ async def services(inside: Inside, _request: Request) -> Answer:
 async def service(inside: Inside, _request: Request, service_id: str) -> Answer:
     """Show one service, and what of it isn't as wanted."""
     situation = _situation(inside)
-    wanted = situation.target.containers if situation.target else ()
+    wanted = situation.services
     asked = [each for each in wanted if each.service_id == service_id]
     differs = [await asyncio.to_thread(inside.differences, situation, each) for each in asked]
     found = views.service(situation, service_id, differs[0] if differs else [])
@@ -228,6 +229,11 @@ def _situation(inside: Inside) -> Situation:
 def _cloud(inside: Inside) -> str:
     progress = str(inside.enrolment.progress)
     return inside.link.state if progress == "registered" else progress
+
+
+def _held(situation: Situation | None) -> list[str]:
+    """Return why a newer target has to wait."""
+    return list(situation.choice.held) if situation and situation.choice else []
 
 
 def _counted(situation: Situation | None) -> dict[str, int]:

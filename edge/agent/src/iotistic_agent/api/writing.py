@@ -2,30 +2,30 @@
 
 from collections.abc import Mapping
 
+from iotistic_agent.api.bodies import Body, Member, text
 from iotistic_agent.api.http import Answer, Problem, Request
 from iotistic_agent.api.inside import Inside
 from iotistic_agent.enrolment import Progress, Told
 from iotistic_agent.logs import Component, log
-from iotistic_contract.codec import parse_json
-from iotistic_contract.errors import ContractError, MalformedJson
+from iotistic_contract.errors import ContractError
 from iotistic_contract.problems import Code
 from iotistic_contract.provisioning import ProvisioningString
 
-__all__ = ["PROVISION_SCHEMA", "provision", "provisioning"]
+__all__ = ["PROVISION", "provision", "provisioning"]
 
-_TEXT = {"type": "string", "minLength": 1, "maxLength": 64}
-PROVISION_SCHEMA = {
-    "type": "object",
-    "required": ["key"],
-    "additionalProperties": False,
-    "properties": {
-        "key": {"type": "string", "description": "the whole string, iotp1…"},
-        "api": {"type": "string", "description": "refused when it isn't the string's"},
-        "name": _TEXT,
-        "type": _TEXT,
-    },
+_KEY = {
+    "type": "string",
+    "pattern": r"^[\s\S]{1,4096}$",
+    "description": "the whole string, iotp1…",
 }
-_MEMBERS = ("key", "api", "name", "type")
+PROVISION = Body(
+    {
+        "key": Member(_KEY, required=True),
+        "api": text("refused when it isn't the string's"),
+        "name": text("the device's name", 64),
+        "type": text("the device's type", 64),
+    }
+)
 
 
 async def provisioning(inside: Inside, _request: Request) -> Answer:
@@ -38,7 +38,7 @@ async def provision(inside: Inside, request: Request) -> Answer:
 
     409 when the device is registered and its key is taken.
     """
-    told = _told(request.body)
+    told = _read(PROVISION.read(request.body))
     if inside.enrolment.progress is Progress.REGISTERED:
         registration = inside.store.identity.registration()
         where = "" if registration is None else f" at {registration.endpoint}"
@@ -61,28 +61,6 @@ def _shown(inside: Inside) -> dict[str, object]:
         "registeredAt": None if registration is None else registration.endpoint,
         "customerId": None if registration is None else registration.customer_id,
     }
-
-
-def _told(content: bytes) -> Told:
-    """Read the body; Problem never quotes the string, which is a secret."""
-    try:
-        body = parse_json(content)
-    except MalformedJson as exc:
-        raise Problem(Code.MALFORMED, str(exc)) from None
-    except ContractError as exc:
-        raise Problem(Code.INVALID, exc.detail, exc.pointer) from None
-    if not isinstance(body, dict):
-        raise Problem(Code.INVALID, "not an object", "")
-    for name, value in body.items():
-        if name not in _MEMBERS:
-            raise Problem(Code.INVALID, "no such member", f"/{name}")
-        if not isinstance(value, str):
-            raise Problem(Code.INVALID, "not text", f"/{name}")
-    for name in ("name", "type"):
-        text = body.get(name, "x")
-        if not 1 <= len(text) <= 64 or not text.isprintable():
-            raise Problem(Code.INVALID, "not 1 to 64 printable characters", f"/{name}")
-    return _read(body)
 
 
 def _read(body: Mapping[str, str]) -> Told:

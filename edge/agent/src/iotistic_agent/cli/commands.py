@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from iotistic_agent.cli import completion, shown
+from iotistic_agent.cli import acting, completion, shown
 from iotistic_agent.cli.client import Client, Exit, Failed
+from iotistic_agent.cli.output import say
 from iotistic_agent.cli.tables import clean, json_text
 
 __all__ = ["COMMANDS"]
@@ -20,12 +21,12 @@ Command = Callable[[argparse.Namespace, Client], Exit]
 
 def _status(asked: argparse.Namespace, client: Client) -> Exit:
     device, health = client.get("v2", "device"), client.get("health")
-    return _say(asked, {**device, "health": health}, lambda: shown.status(device, health))
+    return say(asked, {**device, "health": health}, lambda: shown.status(device, health))
 
 
 def _plan(asked: argparse.Namespace, client: Client) -> Exit:
     found = client.get("v2", "plan")
-    return _say(asked, found, lambda: shown.plan(found, explain=asked.explain))
+    return say(asked, found, lambda: shown.plan(found, explain=asked.explain))
 
 
 def _services(asked: argparse.Namespace, client: Client) -> Exit:
@@ -33,19 +34,23 @@ def _services(asked: argparse.Namespace, client: Client) -> Exit:
         case "list":
             parts = ("services",) if asked.app is None else ("apps", asked.app)
             rows = client.get("v2", *parts)["services"]
-            return _say(asked, rows, lambda: shown.services(rows))
+            return say(asked, rows, lambda: shown.services(rows))
         case "info":
             row = client.get("v2", "services", asked.service)
-            return _say(asked, row, lambda: shown.service(row))
-    return _log(asked, client, ("services", asked.service, "logs"), shown.service_line)
+            return say(asked, row, lambda: shown.service(row))
+        case "logs":
+            return _log(asked, client, ("services", asked.service, "logs"), shown.service_line)
+    return acting.act_on_service(asked, client)
 
 
 def _apps(asked: argparse.Namespace, client: Client) -> Exit:
     if asked.deed == "list":
         rows = client.get("v2", "apps")["apps"]
-        return _say(asked, rows, lambda: shown.apps(rows))
-    row = client.get("v2", "apps", asked.app)
-    return _say(asked, row, lambda: shown.app(row))
+        return say(asked, rows, lambda: shown.apps(rows))
+    if asked.deed == "info":
+        row = client.get("v2", "apps", asked.app)
+        return say(asked, row, lambda: shown.app(row))
+    return acting.act_on_app(asked, client)
 
 
 def _logs(asked: argparse.Namespace, client: Client) -> Exit:
@@ -55,35 +60,35 @@ def _logs(asked: argparse.Namespace, client: Client) -> Exit:
 def _config(asked: argparse.Namespace, client: Client) -> Exit:
     found = client.get("v2", "config")
     if asked.deed == "show":
-        return _say(asked, found, lambda: shown.config(found))
+        return say(asked, found, lambda: shown.config(found))
     settings = {name: row["value"] for name, row in found.pop("settings").items()}
     known = {**settings, **found.pop("places"), **found}
     if asked.setting not in known:
         raise Failed(Exit.NOT_FOUND, f"no setting {asked.setting!r}; there are {', '.join(known)}")
     value = known[asked.setting]
-    return _say(asked, value, lambda: _plain(value))
+    return say(asked, value, lambda: _plain(value))
 
 
 def _provision(asked: argparse.Namespace, client: Client) -> Exit:
     if asked.key == "status":
         found = client.get("v2", "provision")
-        _say(asked, found, lambda: shown.provisioning(found))
+        say(asked, found, lambda: shown.provisioning(found))
         return Exit.DONE if found["state"] == "registered" else Exit.NOT_REGISTERED
     client.get("ping")  # who has nobody to give it to isn't asked for a secret
     body = {"key": _key(asked.key, asked.key_file)}
     body |= {name: getattr(asked, name) for name in _BODY if getattr(asked, name) is not None}
-    client.post("/v2/provision", body)
+    client.send("POST", ("v2", "provision"), body)
     until = time.monotonic() + asked.wait
     found = client.get("v2", "provision")
     while found["state"] in ("registering", "retrying") and time.monotonic() < until:
         time.sleep(_LOOK_AGAIN)
         found = client.get("v2", "provision")
-    _say(asked, found, lambda: shown.provisioning(found))
+    say(asked, found, lambda: shown.provisioning(found))
     return Exit.DONE if found["state"] == "registered" else Exit.NOT_REGISTERED
 
 
 def _completion(asked: argparse.Namespace, _client: Client) -> Exit:
-    return _say(argparse.Namespace(json=False), None, lambda: completion.SCRIPTS[asked.shell])
+    return say(argparse.Namespace(json=False), None, lambda: completion.SCRIPTS[asked.shell])
 
 
 COMMANDS: dict[str, Command] = {
@@ -91,17 +96,12 @@ COMMANDS: dict[str, Command] = {
     "plan": _plan,
     "services": _services,
     "apps": _apps,
+    "leases": acting.leases,
     "logs": _logs,
     "config": _config,
     "provision": _provision,
     "completion": _completion,
 }
-
-
-def _say(asked: argparse.Namespace, found: Any, text: Callable[[], str]) -> Exit:
-    said = json_text(found, indent=2) if asked.json else text()
-    sys.stdout.write(f"{said}\n")
-    return Exit.DONE
 
 
 def _plain(value: object) -> str:
