@@ -1,5 +1,6 @@
-"""What the target says about the agent itself."""
+"""How the agent itself is to behave, out of all places that say so."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from iotistic_agent.adapters.store import StoredTarget
@@ -9,7 +10,16 @@ from iotistic_contract.device_target import read_target
 from iotistic_contract.target_state import DeviceConfig
 from iotistic_contract.update_window import UpdateWindow
 
-__all__ = ["DEFAULT_POLL_MS", "Configuration", "configuration"]
+__all__ = ["DEFAULT_POLL_MS", "LOCAL_NAMES", "Configuration", "configuration"]
+
+LOCAL_NAMES = (
+    "pollIntervalMs",
+    "reportIntervalMs",
+    "metricsIntervalMs",
+    "reconcileIntervalMs",
+    "logLevel",
+)
+NOTHING_LOCAL: Mapping[str, str | int] = {}
 
 DEFAULT_POLL_MS = 30_000
 DEFAULT_RECONCILE_MS = 30_000
@@ -34,18 +44,39 @@ class Configuration:
     update_window: UpdateWindow | None = None
 
 
-def configuration(stored: StoredTarget | None, settings: Settings) -> Configuration:
-    """Return the first that is set of: the target's config, the environment, the default."""
+def configuration(
+    stored: StoredTarget | None,
+    settings: Settings,
+    local: Mapping[str, str | int] = NOTHING_LOCAL,
+) -> Configuration:
+    """Return the first that is set of: the target's config, ``local``, environment, default.
+
+    ``local`` is what people at the device have set, by the names of ``LOCAL_NAMES``.
+    """
     config = _config(stored)
     told = (config.settings if config else None) or Told()
     level = config.logging.level if config and config.logging else None
     profile = config.link_profile if config else None
     return Configuration(
-        poll_ms=told.poll_interval_ms or settings.poll_interval_ms or DEFAULT_POLL_MS,
+        poll_ms=_first(
+            told.poll_interval_ms,
+            _ms(local, "pollIntervalMs"),
+            settings.poll_interval_ms,
+            DEFAULT_POLL_MS,
+        ),
         linked_poll_ms=METERED_MS if profile == "metered" else LAN_MS,
-        report_ms=told.report_interval_ms or settings.report_interval_ms,
-        metrics_ms=told.metrics_interval_ms or settings.metrics_interval_ms or METRICS_MS[profile],
-        reconcile_ms=told.reconcile_interval_ms or DEFAULT_RECONCILE_MS,
+        report_ms=_first(
+            told.report_interval_ms, _ms(local, "reportIntervalMs"), settings.report_interval_ms
+        ),
+        metrics_ms=_first(
+            told.metrics_interval_ms,
+            _ms(local, "metricsIntervalMs"),
+            settings.metrics_interval_ms,
+            METRICS_MS[profile],
+        ),
+        reconcile_ms=_first(
+            told.reconcile_interval_ms, _ms(local, "reconcileIntervalMs"), DEFAULT_RECONCILE_MS
+        ),
         health_window_ms=_first(
             told.health_window_ms,
             settings.health_window_ms,
@@ -57,13 +88,18 @@ def configuration(stored: StoredTarget | None, settings: Settings) -> Configurat
             DEFAULT_HEALTH_TIMEOUT_MS,
         ),
         update_window=config.update_window if config else None,
-        log_level=level or settings.log_level,
+        log_level=level or str(local.get("logLevel") or settings.log_level),
     )
 
 
 def _first(*values: int | None) -> int:
     """Return the first that is said; nought is said, too."""
     return next(each for each in values if each is not None)
+
+
+def _ms(local: Mapping[str, str | int], name: str) -> int | None:
+    value = local.get(name)
+    return None if value is None else int(value)
 
 
 def _config(stored: StoredTarget | None) -> DeviceConfig | None:

@@ -217,6 +217,7 @@ class Agent:
 
     def _configured(self) -> Configuration:
         """Return what holds now, and let the log's level follow."""
-        configured = configuration(self._store.targets.wanted(), self._settings)
+        local = self._store.local_config.all()
+        configured = configuration(self._store.targets.wanted(), self._settings, local)
         set_level(configured.log_level)
         return configured

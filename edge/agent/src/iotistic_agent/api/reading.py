@@ -142,11 +142,13 @@ async def config(inside: Inside, _request: Request) -> Answer:
     environment = configuration(None, settings)
     default = configuration(None, from_environment({}))
     policy, policy_hash = read_policy(settings.policy_file)
-    rows = views.configured(inside.configured(), told, environment, default)
+    local = inside.store.local_config.all()
+    rows = views.configured(inside.configured(), told, local, environment, default)
     asked = inside.store.sync.poll_interval()
     return Answer(
         {
             "settings": rows,
+            "api": _api(inside),
             "pollIntervalOfServerMs": asked or None,
             "pollIntervalInUseMs": inside.poll_interval_ms(),
             "policy": encode(policy),
@@ -224,6 +226,19 @@ def _situation(inside: Inside) -> Situation:
     if situation.engine_fault is not None:
         raise EngineFault("engine", situation.engine_fault)
     return situation
+
+
+def _api(inside: Inside) -> dict[str, object]:
+    """Return the cloud's address, and what says so."""
+    registration, told = inside.store.identity.registration(), inside.enrolment.told
+    if registration is not None:
+        return {"endpoint": registration.endpoint, "source": "registration"}
+    local = inside.store.local_config.all().get("apiEndpoint")
+    if local is not None:
+        return {"endpoint": local, "source": "local"}
+    if told is not None:
+        return {"endpoint": told.string.origin, "source": "string"}
+    return {"endpoint": None, "source": None}
 
 
 def _cloud(inside: Inside) -> str:

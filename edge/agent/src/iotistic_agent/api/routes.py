@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 
-from iotistic_agent.api import acting, leasing, reading, writing
+from iotistic_agent.api import acting, configuring, leasing, reading, writing
 from iotistic_agent.api.http import Answer, Problem, Request, Stream, Text
 from iotistic_agent.api.inside import Inside
 from iotistic_agent.api.openapi import Route, openapi
@@ -61,6 +61,15 @@ ROUTES = (
     ),
     Route("GET", "/v2/plan", reading.plan, "What the agent would do now, and because of what."),
     Route("GET", "/v2/config", reading.config, "Settings, and where each comes from."),
+    Route(
+        "PATCH",
+        "/v2/config",
+        configuring.set_some,
+        "Set what may be set at the device; the target's own config comes first.",
+        body=configuring.CONFIG,
+    ),
+    Route("DELETE", "/v2/config", configuring.reset_all, "Forget what was set at the device."),
+    Route("DELETE", "/v2/config/{setting}", configuring.reset_one, "Forget one such setting."),
     Route("GET", "/v2/logs", reading.logs, "The agent's own log since its start (NDJSON).", _LINES),
     Route("GET", "/v2/provision", writing.provisioning, "How far the registration is."),
     Route(

@@ -4,7 +4,7 @@ Environment variables and secrets of services are shown by name alone: people pu
 both.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -132,18 +132,26 @@ def plan_view(situation: Situation, differs: Mapping[str, list[Difference]]) -> 
 
 
 def configured(
-    now: Configuration, told: Mapping[str, Any], environment: Configuration, default: Configuration
+    now: Configuration,
+    told: Mapping[str, Any],
+    local: Collection[str],
+    environment: Configuration,
+    default: Configuration,
 ) -> Json:
     """Return each setting with the place that it comes from.
 
-    ``told`` is the target's own ``config``; ``environment`` and ``default`` are what would hold
-    without it, and without both.
+    ``told`` is the target's own ``config``, ``local`` the names of what was set at the device;
+    ``environment`` and ``default`` are what would hold without both, and without all.
     """
     rows: Json = {}
     for each in fields(Configuration):
         value = getattr(now, each.name)
         source = "default"
-        if value != getattr(environment, each.name) or _says(told, each.name):
+        if _says(told, each.name):
+            source = "target"
+        elif _camel(each.name) in local:
+            source = "local"
+        elif value != getattr(environment, each.name):
             source = "target"
         elif value != getattr(default, each.name):
             source = "environment"

@@ -38,7 +38,9 @@ async def provision(inside: Inside, request: Request) -> Answer:
 
     409 when the device is registered and its key is taken.
     """
-    told = _read(PROVISION.read(request.body))
+    body = PROVISION.read(request.body)
+    expected = inside.store.local_config.all().get("apiEndpoint")
+    told = _read({"api": str(expected), **body} if expected else body)
     if inside.enrolment.progress is Progress.REGISTERED:
         registration = inside.store.identity.registration()
         where = "" if registration is None else f" at {registration.endpoint}"

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from iotistic_agent.cli import acting, completion, shown
+from iotistic_agent.cli import acting, completion, configuring, shown
 from iotistic_agent.cli.client import Client, Exit, Failed
 from iotistic_agent.cli.output import say
-from iotistic_agent.cli.tables import clean, json_text
+from iotistic_agent.cli.tables import json_text
 
 __all__ = ["COMMANDS"]
 
@@ -57,18 +57,6 @@ def _logs(asked: argparse.Namespace, client: Client) -> Exit:
     return _log(asked, client, ("logs",), shown.log_line)
 
 
-def _config(asked: argparse.Namespace, client: Client) -> Exit:
-    found = client.get("v2", "config")
-    if asked.deed == "show":
-        return say(asked, found, lambda: shown.config(found))
-    settings = {name: row["value"] for name, row in found.pop("settings").items()}
-    known = {**settings, **found.pop("places"), **found}
-    if asked.setting not in known:
-        raise Failed(Exit.NOT_FOUND, f"no setting {asked.setting!r}; there are {', '.join(known)}")
-    value = known[asked.setting]
-    return say(asked, value, lambda: _plain(value))
-
-
 def _provision(asked: argparse.Namespace, client: Client) -> Exit:
     if asked.key == "status":
         found = client.get("v2", "provision")
@@ -98,17 +86,10 @@ COMMANDS: dict[str, Command] = {
     "apps": _apps,
     "leases": acting.leases,
     "logs": _logs,
-    "config": _config,
+    "config": configuring.config,
     "provision": _provision,
     "completion": _completion,
 }
-
-
-def _plain(value: object) -> str:
-    """Return a setting for a script: a string without quotes, and nothing for an empty one."""
-    if not isinstance(value, str):
-        return json_text(value)
-    return clean(value) if value else ""
 
 
 def _log(

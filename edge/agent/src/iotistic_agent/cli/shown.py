@@ -144,6 +144,7 @@ def config(found: Json) -> str:
         [(name, row["value"], row["source"]) for name, row in found["settings"].items()],
     )
     others = {
+        "api": found["api"]["endpoint"],
         "pollIntervalOfServerMs": found["pollIntervalOfServerMs"],
         "pollIntervalInUseMs": found["pollIntervalInUseMs"],
         **{f"policy.{name}": _plain(value) for name, value in found["policy"].items()},

@@ -137,9 +137,17 @@ def _yes(parser: argparse.ArgumentParser) -> None:
 
 
 def _config(parser: argparse.ArgumentParser) -> None:
-    deeds = parser.add_subparsers(prog=parser.prog, dest="deed", required=True, metavar="show|get")
+    deeds = _deeds(parser, "show|get|set|reset|get-api|set-api")
     _command(deeds, "show", "everything")
     _command(deeds, "get", "one value").add_argument("setting", metavar="SETTING")
+    setting = _command(deeds, "set", "set a value at the device; the target's own comes first")
+    setting.add_argument("setting", metavar="SETTING")
+    setting.add_argument("value", metavar="VALUE")
+    reset = _command(deeds, "reset", "forget one value that was set at the device, or all")
+    reset.add_argument("setting", nargs="?", metavar="SETTING")
+    _command(deeds, "get-api", "the cloud's address")
+    api = _command(deeds, "set-api", "before it is registered: refuse strings of other addresses")
+    api.add_argument("url", metavar="URL")
 
 
 def _provision(parser: argparse.ArgumentParser) -> None:
