@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -41,25 +41,34 @@ from iotistic_agent.session import Sessions
 from iotistic_agent.settings import Settings
 from iotistic_agent.signals import Bells, Board
 from iotistic_agent.workshop import Pulls, Workshop
+from iotistic_contract.codec import format_time
 from iotistic_contract.planning.container_body import Device
 from iotistic_pki.files import exclusive, write_atomic
 
 __all__ = ["run"]
 
 
-async def run(settings: Settings, recent: RecentLines) -> None:
-    """Run the agent until SIGTERM or SIGINT; ``recent`` are its own log's newest lines."""
+async def run(settings: Settings, recent: RecentLines) -> bool:
+    """Run the agent until SIGTERM or SIGINT; ``recent`` are its own log's newest lines.
+
+    Return whether somebody asked it to begin anew.
+    """
+    again = asyncio.Event()
     with _alone(settings.state_dir):
         store = Store.open(settings.state_dir / "device.sqlite", utc_now)
         try:
-            agent = Agent(settings, store, recent)
+            agent = Agent(settings, store, recent, again.set)
             task = asyncio.create_task(agent.run())
+            asking = asyncio.create_task(again.wait())
+            asking.add_done_callback(lambda _: task.cancel())
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, task.cancel)
             with suppress(asyncio.CancelledError):
                 await task
         finally:
+            asking.cancel()
             store.close()
+    return again.is_set()
 
 
 @contextmanager
@@ -89,8 +98,15 @@ def _identity(settings: Settings, store: Store) -> str:
 class Agent:
     """All parts of one device's agent."""
 
-    def __init__(self, settings: Settings, store: Store, recent: RecentLines) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        recent: RecentLines,
+        restart: Callable[[], None],
+    ) -> None:
         self._settings = settings
+        self._restart, self._started_at = restart, format_time(utc_now())
         self._store = store
         self._recent = recent
         self._uuid = _identity(settings, store)
@@ -210,6 +226,8 @@ class Agent:
             configured=self._configured,
             poll_interval_ms=self._sessions.poll_interval,
             facts=lambda: {"macAddress": mac_address(), "osVersion": os_version()},
+            restart=self._restart,
+            started_at=self._started_at,
         )
         port = self._settings.local_api_port
         token = "" if port is None else local_token(self._settings.state_dir / "local-api-token")

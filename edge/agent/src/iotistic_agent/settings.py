@@ -1,6 +1,7 @@
 """The environment of the agent, read once."""
 
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +42,8 @@ class Settings:
     local_api_socket: Path | None = None
     local_api_port: int | None = None
     log_level: str = "info"
+    reboot_command: tuple[str, ...] | None = None
+    shutdown_command: tuple[str, ...] | None = None
 
     @property
     def api_socket(self) -> Path:
@@ -74,6 +77,8 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         local_api_socket=Path(words["LOCAL_API_SOCKET"]) if "LOCAL_API_SOCKET" in words else None,
         local_api_port=_port(words),
         log_level=_level(words.get("LOG_LEVEL", "info")),
+        reboot_command=_command(words, "REBOOT_COMMAND"),
+        shutdown_command=_command(words, "SHUTDOWN_COMMAND"),
     )
 
 
@@ -138,6 +143,16 @@ def _port(words: Mapping[str, str]) -> int | None:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
         raise SettingsRefused(f"LOCAL_API_PORT: a port from 1 to 65535, not {text!r}")
     return int(text)
+
+
+def _command(words: Mapping[str, str], name: str) -> tuple[str, ...] | None:
+    """Return a program's arguments, quoted as for a shell, which none ever sees."""
+    if name not in words:
+        return None
+    try:
+        return tuple(shlex.split(words[name]))
+    except ValueError as exc:
+        raise SettingsRefused(f"{name}: {exc}") from None
 
 
 def _level(text: str) -> str:

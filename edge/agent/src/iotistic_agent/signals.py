@@ -86,6 +86,10 @@ class Board:
         self.posted_at: float | None = None
         self._readers: list[Callable[[], None]] = []
 
+    def age(self) -> float | None:
+        """Return the seconds since the last one came, None before the first."""
+        return None if self.posted_at is None else time.monotonic() - self.posted_at
+
     def tell(self, reader: Callable[[], None]) -> None:
         """Call ``reader`` at each new situation."""
         self._readers.append(reader)

@@ -101,11 +101,20 @@ class Workshop:
         self._actions = LocalActions()
         self._last: Step | None = None
         self._times_overtaken = 0
+        self.looks = 0
+        self.look_seconds: float | None = None
         self._started: dict[str, float] = {}
         self._short_lives: dict[str, int] = {}
 
     async def look(self) -> Situation:
-        """Return the situation as it is now."""
+        """Return the situation as it is now, and note how long that took."""
+        began = time.monotonic()
+        situation = await self._look()
+        self.looks += 1
+        self.look_seconds = time.monotonic() - began
+        return situation
+
+    async def _look(self) -> Situation:
         choice = await self._releases.choose()
         self._begin_anew(choice)
         fault, world = None, World()
@@ -119,7 +128,7 @@ class Workshop:
         verdict: Wait | Commit | GiveUp = Wait()
         if choice is not None and fault is None:
             if self._releases.forget_ended(choice, world):
-                return await self.look()
+                return await self._look()
             verdict = self._releases.verdict(choice, world, self._retries.all())
             self._forget_overcome(choice)
         return self._situation(choice, world, fault, verdict)

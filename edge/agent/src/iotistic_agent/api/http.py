@@ -6,7 +6,7 @@ A framework would cost more memory than the whole rest of the API (RFC 9112, RFC
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import parse_qsl, unquote
@@ -61,12 +61,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A JSON answer."""
+    """A JSON answer; ``after`` is called once it is sent."""
 
     body: object
     status: int = 200
     media_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
+    after: Callable[[], None] | None = None
 
     def head_and_content(self) -> tuple[bytes, bytes]:
         """Return what goes over the wire."""

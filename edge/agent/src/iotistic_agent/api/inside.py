@@ -40,6 +40,8 @@ class Inside:
     configured: Callable[[], Configuration]
     poll_interval_ms: Callable[[], int]
     facts: Callable[[], dict[str, str | None]]
+    restart: Callable[[], None]
+    started_at: str
 
     def differences(self, situation: Situation, wanted: WantedContainer) -> list[Difference]:
         """Return why a service isn't as wanted; asks the engine, so it blocks."""

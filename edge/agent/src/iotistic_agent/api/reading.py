@@ -74,6 +74,7 @@ async def device(inside: Inside, _request: Request) -> Answer:
             "name": (told and told.name) or inside.settings.device_name,
             "type": (told and told.type) or inside.settings.device_type,
             "agentVersion": inside.version,
+            "startedAt": inside.started_at,
             **inside.facts(),
             "provisioning": str(inside.enrolment.progress),
             "endpoint": None if registration is None else registration.endpoint,

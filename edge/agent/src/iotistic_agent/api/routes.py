@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 
-from iotistic_agent.api import acting, configuring, leasing, reading, writing
+from iotistic_agent.api import acting, checking, configuring, leasing, power, reading, writing
 from iotistic_agent.api.http import Answer, Problem, Request, Stream, Text
 from iotistic_agent.api.inside import Inside
 from iotistic_agent.api.openapi import Route, openapi
@@ -91,6 +91,28 @@ ROUTES = (
     ),
     Route("DELETE", "/v2/leases/{owner}", leasing.release, "End a lease."),
     *_actions(),
+    Route("GET", "/v2/diagnostics", checking.diagnostics, "What is wrong, and what to do."),
+    Route(
+        "GET",
+        "/metrics",
+        checking.metrics,
+        "The agent's numbers for Prometheus.",
+        media_type="text/plain",
+    ),
+    Route(
+        "POST",
+        "/v2/restart",
+        power.restart,
+        "Let the agent begin anew; containers run on.",
+        body=power.RESTART,
+        status=202,
+    ),
+    Route(
+        "POST", "/v2/reboot", power.reboot, "Restart the machine.", body=power.REBOOT, status=202
+    ),
+    Route(
+        "POST", "/v2/shutdown", power.shutdown, "Stop the machine.", body=power.SHUTDOWN, status=202
+    ),
 )
 
 

@@ -54,6 +54,8 @@ class Doorway:
                 await writer.drain()
                 if answer.status >= 400:
                     await _heard_out(reader, writer)
+            if isinstance(answer, Answer) and answer.after is not None:
+                answer.after()
 
     async def _answered(self, reader: asyncio.StreamReader) -> Answer | Stream | Text | None:
         """Return the answer to the request that comes, None when the client just went away."""

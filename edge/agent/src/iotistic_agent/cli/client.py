@@ -27,6 +27,7 @@ class Exit(IntEnum):
     NOT_FOUND = 4
     NOT_ALLOWED = 5
     NOT_REGISTERED = 6
+    UNWELL = 7
     INTERRUPTED = 130
 
 

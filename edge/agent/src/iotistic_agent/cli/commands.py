@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from iotistic_agent.cli import acting, completion, configuring, shown
+from iotistic_agent.cli import acting, checking, completion, configuring, shown
 from iotistic_agent.cli.client import Client, Exit, Failed
 from iotistic_agent.cli.output import say
 from iotistic_agent.cli.tables import json_text
@@ -88,6 +88,10 @@ COMMANDS: dict[str, Command] = {
     "logs": _logs,
     "config": configuring.config,
     "provision": _provision,
+    "diagnostics": checking.diagnostics,
+    "diag": checking.diagnostics,
+    "support-bundle": checking.support_bundle,
+    "restart": checking.restart,
     "completion": _completion,
 }
 

@@ -51,6 +51,15 @@ def new_parser(socket: Path, user: str = "iotctl") -> argparse.ArgumentParser:
     _log_options(_command(commands, "logs", "the agent's own log since its start"))
     _config(_command(commands, "config", "settings, and where each comes from"))
     _provision(_command(commands, "provision", "register the device at its tenant"))
+    for name in ("diagnostics", "diag"):
+        diagnostics = _command(commands, name, "what is wrong, and what to do about it")
+        diagnostics.add_argument("--qr", action="store_true", help="as a QR code")
+    bundle = _command(commands, "support-bundle", "what support wants to see, in one file")
+    bundle.add_argument("file", nargs="?", type=Path, metavar="FILE", help="new; in .tar.gz")
+    restart = _command(commands, "restart", "let the agent begin anew; containers run on")
+    restart.add_argument(
+        "--wait", type=float, default=30.0, metavar="SECONDS", help="default: %(default)g"
+    )
     completion = _command(commands, "completion", "what a shell needs to complete words")
     completion.add_argument("shell", choices=["bash"])
     return parser

@@ -36,6 +36,10 @@ class Store:
         """
         return cls(Database.open(path, now))
 
+    def fault(self) -> str | None:
+        """Return what is wrong with the file, None when it is whole."""
+        return self._database.fault()
+
     def close(self) -> None:
         """Close the database."""
         self._database.close()
