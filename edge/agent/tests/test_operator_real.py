@@ -3,7 +3,7 @@
 import pytest
 
 from edge.agent.tests.device import app, applied
-from edge.agent.tests.steering import ask, becomes, iotctl, running, told
+from edge.agent.tests.steering import ask, becomes, iotctl, listening, running, told
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 
@@ -37,8 +37,8 @@ def test_a_stop_lasts_until_it_is_given_back(device, tenant, busybox):
     again = told(device, "services", "stop", "id-one")
     assert again["steps"] == [], "asked for twice, there is nothing to do"
     device.kill()
-    device.start()
-    tenant.wait_for(lambda: reported(tenant).get("localOverride"))
+    listening(device)
+    becomes(lambda: "stopped by ana" in iotctl(device, "services", "list").stdout)
     assert device.states() == {"one": "exited", "two": "running"}
     assert told(device, "services", "give-back", "id-one")["services"] == [
         {"serviceId": "id-one", "wantedState": "running", "override": None}

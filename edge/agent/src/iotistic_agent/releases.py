@@ -120,7 +120,7 @@ class Releases:
         now, etag = self._monotonic(), choice.stored.etag
         self.steadiness.look(world, choice.target, now)
         if not choice.on_trial or choice.purged:
-            return Wait(next_end(choice.actions, self._now()))
+            return Wait(self._next_end(choice))
         boots = self._store.targets.boots(etag)
         if boots > 0:
             self._began.setdefault(etag, now)
@@ -133,7 +133,11 @@ class Releases:
             boots=boots,
             may_go_back=choice.committed is not None,
         )
-        return judge(world, choice.target, trial, self._patience(choice.target))
+        verdict = judge(world, choice.target, trial, self._patience(choice.target))
+        end = self._next_end(choice)
+        if isinstance(verdict, Wait) and end is not None:
+            return replace(verdict, seconds=min(end, verdict.seconds or end))
+        return verdict
 
     def settle(self, choice: Choice, world: World, verdict: Commit | GiveUp) -> None:
         """Make the candidate the committed target, or the failed one; durable when it returns."""
@@ -169,6 +173,13 @@ class Releases:
     def _holds(self) -> tuple[str, ...]:
         window = self._configured().update_window
         return holds(self._store.leases.all(), window, self._now())
+
+    def _next_end(self, choice: Choice) -> float | None:
+        """Return the seconds to the next end of a lease or of an override."""
+        now = self._now()
+        ends = [(each.until - now).total_seconds() for each in self._store.leases.all()]
+        override = next_end(choice.actions, now)
+        return min(ends if override is None else [*ends, override], default=None)
 
     def _kept(self) -> frozenset[str]:
         """Return the images that may be needed to go back."""

@@ -218,6 +218,19 @@ def test_what_a_purge_failed_at_waits_for_its_next_try(change, steps) -> None:
     assert c.plan(replace(world(found()), **change), target).steps == steps
 
 
+def test_a_target_that_drops_the_app_ends_no_purge() -> None:
+    purge = Purge(app_id="app", volumes=frozenset({"vol-a"}), owner="a", reason="r")
+    asked_for, target = LocalActions(purges=(purge,)), c.Target()
+    after, done = settle(world(found()), laid_over(target, asked_for, NOW))
+    assert done == [
+        c.StopContainer("one", "iot-one"),
+        c.RemoveContainer("one", "iot-one"),
+        c.RemoveVolume("vol-a"),
+    ]
+    assert not ended(asked_for, target, world(), NOW), "the data is still there"
+    assert ended(asked_for, target, after, NOW) == {purge}
+
+
 def test_the_next_end() -> None:
     several = (override(), override(until=LATER), override(until=LATER + timedelta(1)))
     assert next_end(LocalActions(overrides=several), NOW) == 3600

@@ -84,10 +84,11 @@ def plan(actual: World, desired: Target) -> Plan:
     """Return all steps from ``actual`` to ``desired``; none when nothing can or must be done."""
     view = View(actual, desired)
     cleared = (
-        *_purge(view),
+        *_purged_containers(view),
         *_pulls(view, late=False),
         *_missing_networks_and_volumes(view),
         *_removals(view),
+        *_purged_volumes(view),
     )
     steps = (*_pulls(view, late=True), *_service_steps(view), *_unused_networks(view))
     settled = not cleared and not steps and all(is_as_wanted(actual, e) for e in desired.containers)
@@ -118,16 +119,24 @@ def _is_due(world: World, image: str, services: list[WantedContainer]) -> bool:
     return missing and image not in world.held_images
 
 
-def _purge(view: View) -> Iterator[Step]:
-    """Yield what empties volumes: first the containers go that use them."""
-    world, services = view.world, view.target.purged_services
-    using = [each for each in world.containers if each.service_id in services]
-    for found in sorted(using, key=lambda each: each.name):
-        if found.service_id not in world.held_services:
+def _purged_containers(view: View) -> Iterator[Step]:
+    for found in sorted(_being_purged(view), key=lambda each: each.name):
+        if found.service_id not in view.world.held_services:
             yield from _removal(found)
-    if not any(each.service_id in world.held_services for each in using):
-        for name in sorted(view.target.purged_volumes & world.volumes - world.held_removals):
-            yield RemoveVolume(name)
+
+
+def _purged_volumes(view: View) -> Iterator[Step]:
+    """Yield the removal of data, once nothing is left that is known to use it."""
+    held = view.world.held_services
+    if not any(each.service_id in held for each in _being_purged(view)):
+        for name in sorted(view.target.purged_volumes & view.world.volumes):
+            if name not in view.world.held_removals:
+                yield RemoveVolume(name)
+
+
+def _being_purged(view: View) -> list[Container]:
+    services = view.target.purged_services
+    return [each for each in view.world.containers if each.service_id in services]
 
 
 def _missing_networks_and_volumes(view: View) -> Iterator[Step]:
