@@ -103,7 +103,7 @@ class Agent:
         settings: Settings,
         store: Store,
         recent: RecentLines,
-        restart: Callable[[], None],
+        restart: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._restart, self._started_at = restart, format_time(utc_now())
