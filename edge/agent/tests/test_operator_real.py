@@ -173,13 +173,35 @@ def test_a_purge_that_is_cut_goes_on(device, tenant, busybox):
     assert told(device, "apps", "info", "app")["purge"] is None
 
 
-def test_a_crash_loop_is_stopped_at_once(device, tenant, busybox):
-    config = {"command": ["false"], "restart": "no"}
-    tenant.set_apps(app(busybox, one={"config": config}), 1)
+def test_what_failed_before_keeps_nobody_waiting(device, tenant, busybox):
+    probe = {"exec": {"command": ["/bin/busybox", "false"]}, "periodSeconds": 1,
+             "failureThreshold": 1}  # fmt: skip
+    tenant.set_apps(app(busybox, one={"config": {"livenessProbe": probe}}), 1)
     device.start()
-    tenant.wait_for(lambda: (reported(tenant) if "apps" in tenant.sections else {}).get("error"))
+    becomes(lambda: "restarted_by_probe" in {line["event"] for line in device.log()})
     assert iotctl(device, "services", "stop", "id-one").returncode == 0
-    tenant.wait_for(lambda: "error" not in reported(tenant))
+    device.settles(6.0, one="exited")  # its next try would be after 8.5 s at the least
+
+
+def test_a_newer_target_comes_in_the_middle_of_a_purge(device, tenant, busybox):
+    running(device, tenant, keeping(busybox))
+    user = device.host.docker(
+        "run", "-d", "-v", f"{device.name('data')}:/d", busybox, "sleep", "99"
+    )
+    try:
+        assert iotctl(device, "apps", "purge", "app", "--yes").returncode == 0
+        becomes(lambda: (told(device, "apps", "info", "app")["purge"] or {}).get("error"))
+        newer = keeping(busybox)
+        newer["app"]["services"][0]["config"]["labels"] = {"release": "2"}
+        newer["app"]["services"][1]["state"] = "stopped"
+        tenant.set_apps(newer, 2)
+        tenant.wait_for(lambda: tenant.sections.get("targetVersion") == 2)
+        assert device.states() == {}, "nothing comes back before the data is gone"
+    finally:
+        device.host.docker("rm", "-f", user)
+    device.settles(30.0, one="running", two="created")
+    becomes(lambda: lines(device) == "1")
+    tenant.wait_for(lambda: applied(tenant, 2))
 
 
 def test_a_dropped_service_drops_its_override(device, tenant, busybox):

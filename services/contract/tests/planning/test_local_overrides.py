@@ -23,6 +23,7 @@ from services.contract.tests.planning.test_containers import (
     SERVICES,
     VOLUMES,
     settle,
+    stepped,
     targets,
     waits,
     worlds,
@@ -31,6 +32,7 @@ from services.contract.tests.planning.test_containers import (
 pytestmark = pytest.mark.timeout(60)
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
+MOST_STEPS = 80
 RUNNING, STOPPED, PAUSED = ServiceState.RUNNING, ServiceState.STOPPED, ServiceState.PAUSED
 
 
@@ -122,20 +124,55 @@ def test_what_is_asked_for_is_reached_and_done_once(at, target, drawn) -> None:
     assert all(states[each.service_id] is each.state for each in asked_for.overrides)
 
 
+def remaining(asked_for: LocalActions, over: frozenset) -> LocalActions:
+    return LocalActions(
+        overrides=tuple(e for e in asked_for.overrides if e not in over),
+        restarts=tuple(e for e in asked_for.restarts if e not in over),
+        purges=tuple(e for e in asked_for.purges if e not in over),
+    )
+
+
+@given(at=worlds, target=targets, newer=targets, drawn=actions, when=st.integers(0, 12))
+@settings(max_examples=200, deadline=None)
+def test_whenever_another_target_comes_nothing_is_left_half_done(
+    at, target, newer, drawn, when
+) -> None:
+    """The loop as it is: what is over is forgotten, then one step; nothing else is remembered."""
+    asked_for, done = asked(target, at, drawn), []
+    for number in range(MOST_STEPS):
+        target = newer if number == when else target
+        while over := ended(asked_for, target, at, NOW):
+            asked_for = remaining(asked_for, over)
+        intermediate = laid_over(target, asked_for, NOW)
+        steps = c.plan(at, intermediate).steps
+        if not steps and number >= when:
+            break
+        if steps:
+            done.append(steps[0])
+            at = stepped(at, steps[0], intermediate)
+    else:
+        pytest.fail(f"no end: {done[-6:]}")
+    assert not asked_for.purges
+    removed = [step for step in done if isinstance(step, c.RemoveVolume)]
+    assert len(removed) == len(set(removed)), "data is deleted once"
+    if not drawn[2]:
+        assert not removed
+    for each in intermediate.containers:
+        assert c.is_as_wanted(at, each) or waits(at, intermediate, each)
+
+
 @given(at=worlds, target=targets, drawn=actions)
 @settings(max_examples=100, deadline=None)
 def test_what_is_given_back_leaves_no_trace(at, target, drawn) -> None:
     before, _ = settle(at, target)
     held, _ = settle(before, laid_over(target, asked(target, before, (drawn[0], (), False)), NOW))
     again, _ = settle(held, laid_over(target, LocalActions(), NOW))
-    assert {e.id for e in again.containers} >= {
-        e.id for e in before.containers if not waits(before, target, one_of(target, e))
-    }
+    for each in target.containers:
+        if c.is_as_wanted(before, each):
+            kept = c.own_container(before, each)
+            assert kept is not None
+            assert kept.id in {found.id for found in again.containers}
     assert again.volumes == before.volumes
-
-
-def one_of(target: c.Target, container: c.Container) -> c.WantedContainer:
-    return next(each for each in target.containers if each.service_id == container.service_id)
 
 
 @pytest.mark.parametrize(

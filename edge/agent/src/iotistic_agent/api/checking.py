@@ -20,8 +20,11 @@ _TOO_LONG = f"no answer within {_PATIENCE:.0f} s"
 
 
 async def diagnostics(inside: Inside, _request: Request) -> Answer:
-    """Look at everything that the device depends on; what waits long for an answer fails."""
-    async with asyncio.TaskGroup() as group:
+    """Look at everything that the device depends on; what waits long for an answer fails.
+
+    One at a time: a name server that doesn't answer must not take the reconcile loop's threads.
+    """
+    async with inside.diagnosing, asyncio.TaskGroup() as group:
         cloud = group.create_task(_cloud(inside))
         broker = group.create_task(_broker(inside))
         engine = group.create_task(_engine(inside))

@@ -1,7 +1,8 @@
 """What the local API is given of the agent."""
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from iotistic_agent.adapters.engine import DockerEngine
@@ -42,6 +43,7 @@ class Inside:
     facts: Callable[[], dict[str, str | None]]
     restart: Callable[[], None]
     started_at: str
+    diagnosing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def differences(self, situation: Situation, wanted: WantedContainer) -> list[Difference]:
         """Return why a service isn't as wanted; asks the engine, so it blocks."""
