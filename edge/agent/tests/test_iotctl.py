@@ -31,7 +31,11 @@ GIVEN, BY_HAND = (
     ("words", "wanted"),
     [
         (["st"], ["status"]),
-        (["services", ""], ["info", "list", "logs"]),
+        (["services", "l"], ["list", "logs"]),
+        (["services", "st"], ["start", "stop"]),
+        (["services", "stop", "--for", "60", "s1"], ["s1"]),
+        (["apps", "purge", "--y"], ["--yes"]),
+        (["leases", "release", ""], ["press"]),
         (["services", "info", ""], ["s1", "s2"]),
         (["services", "logs", "-n", ""], []),
         (["services", "logs", "-n", "5", "s1"], ["s1"]),
@@ -45,7 +49,12 @@ GIVEN, BY_HAND = (
     ],
 )
 def test_completion(words, wanted):
-    ids = {"service": lambda: ["s1", "s2"], "app": lambda: ["a1"], "key": lambda: ["status"]}
+    ids = {
+        "service": lambda: ["s1", "s2"],
+        "app": lambda: ["a1"],
+        "key": lambda: ["status"],
+        "owner": lambda: ["press"],
+    }
     assert completion.candidates(new_parser(Path("/x")), words, ids) == wanted
 
 

@@ -1,6 +1,7 @@
 """``iotistic-agent``: runs until it is told to stop."""
 
 import asyncio
+import os
 import sys
 
 from iotistic_agent.faults import SettingsRefused, StoreFault
@@ -17,7 +18,8 @@ def main() -> int:
     try:
         settings = from_environment()
         set_level(settings.log_level)
-        asyncio.run(run(settings, recent))
+        if asyncio.run(run(settings, recent)):
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 -- itself
     except (SettingsRefused, StoreFault) as exc:
         log(Component.AGENT).error("not_started", extra={"reason": str(exc)})
         return 2

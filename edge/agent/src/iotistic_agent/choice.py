@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from iotistic_agent.adapters.store import StoredTarget
-from iotistic_contract.planning.containers import Target, World
+from iotistic_contract.planning.containers import Target, WantedContainer, World
+from iotistic_contract.planning.local_overrides import LocalActions, LocalOverride
 
 __all__ = ["Choice"]
 
@@ -14,7 +15,9 @@ class Choice:
     """What applies now.
 
     ``stored`` is the newest target that wasn't given up, ``held`` says why it has to wait, and
-    then ``target`` is still what was committed. ``pins`` are the image ids of that.
+    then ``target`` is still what was committed. ``pins`` are the image ids of that. ``actions`` are
+    asked for at the device and laid over ``own``, which is ``target`` without them; ``overrides``
+    are those that hold, by service id. The services ``purged`` aren't in ``target`` meanwhile.
     """
 
     stored: StoredTarget
@@ -24,6 +27,10 @@ class Choice:
     pins: Mapping[str, str] = field(default_factory=dict)
     held: tuple[str, ...] = ()
     policy_hash: str | None = None
+    own: Target = field(default_factory=Target)
+    actions: LocalActions = field(default_factory=LocalActions)
+    overrides: Mapping[str, LocalOverride] = field(default_factory=dict)
+    purged: tuple[WantedContainer, ...] = ()
 
     @property
     def on_trial(self) -> bool:

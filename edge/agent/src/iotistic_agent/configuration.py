@@ -1,6 +1,6 @@
-"""What the target says about the agent itself."""
+"""How the agent itself is to behave, out of all places that say so."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from iotistic_agent.adapters.store import StoredTarget
@@ -10,7 +10,16 @@ from iotistic_contract.device_target import read_target
 from iotistic_contract.target_state import DeviceConfig
 from iotistic_contract.update_window import UpdateWindow
 
-__all__ = ["DEFAULT_POLL_MS", "Configuration", "Configured", "configuration"]
+__all__ = ["DEFAULT_POLL_MS", "LOCAL_NAMES", "Configuration", "Configured", "configuration"]
+
+LOCAL_NAMES = (
+    "pollIntervalMs",
+    "reportIntervalMs",
+    "metricsIntervalMs",
+    "reconcileIntervalMs",
+    "logLevel",
+)
+NOTHING_LOCAL: Mapping[str, str | int] = {}
 
 DEFAULT_POLL_MS = 30_000
 DEFAULT_RECONCILE_MS = 30_000
@@ -48,8 +57,15 @@ class Configuration:
 Configured = Callable[[], Configuration]
 
 
-def configuration(stored: StoredTarget | None, settings: Settings) -> Configuration:
-    """Return the first that is set of: the target's config, the environment, the default."""
+def configuration(
+    stored: StoredTarget | None,
+    settings: Settings,
+    local: Mapping[str, str | int] = NOTHING_LOCAL,
+) -> Configuration:
+    """Return the first that is set of: the target's config, ``local``, environment, default.
+
+    ``local`` is what people at the device have set, by the names of ``LOCAL_NAMES``.
+    """
     config = _config(stored)
     told = (config.settings if config else None) or Told()
     level = config.logging.level if config and config.logging else None
@@ -57,11 +73,25 @@ def configuration(stored: StoredTarget | None, settings: Settings) -> Configurat
     profile = config.link_profile if config else None
     budget = config.link_budget_mb if config else None
     return Configuration(
-        poll_ms=told.poll_interval_ms or settings.poll_interval_ms or DEFAULT_POLL_MS,
+        poll_ms=_first(
+            told.poll_interval_ms,
+            _ms(local, "pollIntervalMs"),
+            settings.poll_interval_ms,
+            DEFAULT_POLL_MS,
+        ),
         linked_poll_ms=METERED_MS if profile == "metered" else LAN_MS,
-        report_ms=told.report_interval_ms or settings.report_interval_ms,
-        metrics_ms=told.metrics_interval_ms or settings.metrics_interval_ms or METRICS_MS[profile],
-        reconcile_ms=told.reconcile_interval_ms or DEFAULT_RECONCILE_MS,
+        report_ms=_first(
+            told.report_interval_ms, _ms(local, "reportIntervalMs"), settings.report_interval_ms
+        ),
+        metrics_ms=_first(
+            told.metrics_interval_ms,
+            _ms(local, "metricsIntervalMs"),
+            settings.metrics_interval_ms,
+            METRICS_MS[profile],
+        ),
+        reconcile_ms=_first(
+            told.reconcile_interval_ms, _ms(local, "reconcileIntervalMs"), DEFAULT_RECONCILE_MS
+        ),
         health_window_ms=_first(
             told.health_window_ms,
             settings.health_window_ms,
@@ -74,7 +104,7 @@ def configuration(stored: StoredTarget | None, settings: Settings) -> Configurat
         ),
         update_window=config.update_window if config else None,
         report_metrics_ms=REPORT_METRICS_MS if profile == "metered" else 0,
-        log_level=level or settings.log_level,
+        log_level=level or str(local.get("logLevel") or settings.log_level),
         log_upload=profile in {None, "lan"} if upload is None else upload,
         link_profile=str(profile or "lan"),
         link_budget_mb=budget or BUDGETS_MB.get(profile or "lan"),
@@ -84,6 +114,11 @@ def configuration(stored: StoredTarget | None, settings: Settings) -> Configurat
 def _first(*values: int | None) -> int:
     """Return the first that is said; nought is said, too."""
     return next(each for each in values if each is not None)
+
+
+def _ms(local: Mapping[str, str | int], name: str) -> int | None:
+    value = local.get(name)
+    return None if value is None else int(value)
 
 
 def _config(stored: StoredTarget | None) -> DeviceConfig | None:

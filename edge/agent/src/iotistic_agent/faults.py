@@ -6,6 +6,7 @@ __all__ = [
     "EngineFault",
     "Leaves",
     "NoRoom",
+    "NotPossible",
     "NotTrusted",
     "Overtaken",
     "PullDenied",
@@ -49,6 +50,10 @@ class Leaves(AgentFault):
 
 class Overtaken(EngineFault):
     """What the step was about has changed meanwhile: observe again."""
+
+
+class NotPossible(AgentFault):
+    """What a person asks for can't be done as things are."""
 
 
 class PullFault(EngineFault):

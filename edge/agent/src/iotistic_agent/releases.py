@@ -21,6 +21,7 @@ from iotistic_contract.planning.container_body import Device
 from iotistic_contract.planning.container_target import HostPaths, target_from
 from iotistic_contract.planning.containers import Target, World
 from iotistic_contract.planning.holds import holds
+from iotistic_contract.planning.local_overrides import ended, laid_over, live, next_end, purged
 from iotistic_contract.planning.policy import Policy
 from iotistic_contract.planning.release import (
     Commit,
@@ -79,15 +80,30 @@ class Releases:
         target = meaning
         if held and committed is not None:
             target = held_target(meaning, committed)
+        own = target if is_candidate else replace(target, kept_images=self._kept())
+        actions, now = self._store.local_overrides.all(), self._now()
         return Choice(
             stored=newest,
-            target=target if is_candidate else replace(target, kept_images=self._kept()),
+            target=laid_over(own, actions, now),
             is_candidate=is_candidate,
             committed=committed,
             pins={} if stored is None else self._store.targets.images(stored.etag),
             held=held,
             policy_hash=policy_hash,
+            own=own,
+            actions=actions,
+            overrides=live(actions.overrides, own, now),
+            purged=purged(own, actions),
         )
+
+    def forget_ended(self, choice: Choice, world: World) -> bool:
+        """Forget what was asked for at the device and is over; tell whether there was any.
+
+        The states of a candidate count only once it is committed.
+        """
+        own = None if choice.is_candidate else choice.own
+        over = ended(choice.actions, own, world, self._now())
+        return self._store.local_overrides.forget(over) > 0
 
     def step_ahead(self, choice: Choice) -> None:
         """Note that a step that touches containers is about to be done."""
@@ -101,10 +117,8 @@ class Releases:
         """Return what becomes of the candidate as things are."""
         now, etag = self._monotonic(), choice.stored.etag
         self.steadiness.look(world, choice.target, now)
-        if choice.held:
-            return Wait(self._lease_ends_in())
-        if not choice.is_candidate:
-            return Wait()
+        if not choice.on_trial or choice.purged:
+            return Wait(self._next_end(choice))
         boots = self._store.targets.boots(etag)
         if boots > 0:
             self._began.setdefault(etag, now)
@@ -118,7 +132,11 @@ class Releases:
             may_go_back=choice.committed is not None,
             looking_up=_is_looking_up(choice.target, world, retries),
         )
-        return judge(world, choice.target, trial, self._patience(choice.target))
+        verdict = judge(world, choice.target, trial, self._patience(choice.target))
+        end = self._next_end(choice)
+        if isinstance(verdict, Wait) and end is not None:
+            return replace(verdict, seconds=min(end, verdict.seconds or end))
+        return verdict
 
     def settle(self, choice: Choice, world: World, verdict: Commit | GiveUp) -> None:
         """Make the candidate the committed target, or the failed one; durable when it returns."""
@@ -155,9 +173,12 @@ class Releases:
         window = self._configured().update_window
         return holds(self._store.leases.all(), window, self._now())
 
-    def _lease_ends_in(self) -> float | None:
-        ends = [(each.until - self._now()).total_seconds() for each in self._store.leases.all()]
-        return min(ends, default=None)
+    def _next_end(self, choice: Choice) -> float | None:
+        """Return the seconds to the next end of a lease or of an override."""
+        now = self._now()
+        ends = [(each.until - now).total_seconds() for each in self._store.leases.all()]
+        override = next_end(choice.actions, now)
+        return min(ends if override is None else [*ends, override], default=None)
 
     def _kept(self) -> frozenset[str]:
         """Return the images that may be needed to go back."""

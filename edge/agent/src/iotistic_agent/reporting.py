@@ -88,15 +88,15 @@ def _failure(situation: Situation) -> Failure | None:
 
 
 def _all_as_wanted(situation: Situation) -> bool:
-    wanted = situation.target.containers if situation.target else ()
-    return all(is_as_wanted(situation.world, each) for each in wanted)
+    purging = situation.choice is not None and situation.choice.actions.purges
+    return not purging and all(is_as_wanted(situation.world, each) for each in situation.services)
 
 
 def _apps(situation: Situation) -> dict[str, object] | None:
     if situation.target is None:
         return None
     apps: dict[str, dict[str, ServiceReport]] = {}
-    for wanted in situation.target.containers:
+    for wanted in situation.services:
         apps.setdefault(wanted.app_id, {})[wanted.service_id] = _service(situation, wanted)
     for refusal in situation.target.refused:
         apps.setdefault(refusal.app_id, {})[refusal.service_id] = ServiceReport(
@@ -120,14 +120,27 @@ def _service(situation: Situation, wanted: WantedContainer) -> ServiceReport:
     if found is None:
         pulling = wanted.image in situation.pulling
         state = ServiceReportState.PULLING if pulling else ServiceReportState.PENDING
-        return ServiceReport(state=state, error=error)
+        return ServiceReport(state=state, error=error, extra=local_override(situation, wanted))
     return ServiceReport(
         state=_state(found.state, wanted),
         container_id=found.id,
         image_digest=_digest(situation.world, found.image_id),
         health=found.health,
         error=error,
+        extra=local_override(situation, wanted),
     )
+
+
+def local_override(situation: Situation, wanted: WantedContainer) -> dict[str, object]:
+    """Return ``localOverride``: who at the device holds the service in which state, until when.
+
+    Nothing when nobody does.
+    """
+    held = None if situation.choice is None else situation.choice.overrides.get(wanted.service_id)
+    if held is None:
+        return {}
+    facts = {"state": held.state, "owner": held.owner, "reason": held.reason, "until": held.until}
+    return {"localOverride": {key: encode(fact) for key, fact in facts.items() if fact}}
 
 
 def _retry_of(situation: Situation, wanted: WantedContainer) -> Retry | None:

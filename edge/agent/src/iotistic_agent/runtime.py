@@ -58,6 +58,7 @@ from iotistic_agent.traffic import Traffic
 from iotistic_agent.uplink import Uplink
 from iotistic_agent.whoami import device_uuid
 from iotistic_agent.workshop import Workshop
+from iotistic_contract.codec import format_time
 from iotistic_contract.lanes import EventType
 from iotistic_contract.planning.container_body import Device
 from iotistic_pki.files import exclusive
@@ -65,17 +66,25 @@ from iotistic_pki.files import exclusive
 __all__ = ["run"]
 
 
-async def run(settings: Settings, recent: RecentLines) -> None:
-    """Run the agent until SIGTERM or SIGINT; ``recent`` are its own log's newest lines."""
+async def run(settings: Settings, recent: RecentLines) -> bool:
+    """Run the agent until SIGTERM or SIGINT; ``recent`` are its own log's newest lines.
+
+    Return whether somebody asked it to begin anew.
+    """
+    again = asyncio.Event()
     with _alone(settings.state_dir):
-        task = asyncio.create_task(_lives(settings, recent))
+        task = asyncio.create_task(_lives(settings, recent, again.set))
+        asking = asyncio.create_task(again.wait())
+        asking.add_done_callback(lambda _: task.cancel())
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
         with suppress(asyncio.CancelledError):
             await task
+        asking.cancel()
+    return again.is_set()
 
 
-async def _lives(settings: Settings, recent: RecentLines) -> None:
+async def _lives(settings: Settings, recent: RecentLines, restart: Callable[[], None]) -> None:
     """Live; and after each leave-taking anew, as a device that knows less."""
     departures, clock = Departures(settings.state_dir), Clock()
     while True:
@@ -85,7 +94,7 @@ async def _lives(settings: Settings, recent: RecentLines) -> None:
         settings = left
         store = Store.open(settings.state_dir / "device.sqlite", clock.now)
         try:
-            await Agent(settings, store, recent, departures, clock).run()
+            await Agent(settings, store, recent, departures, clock, restart).run()
         except* Leaves:
             log(Component.AGENT).info("begins_anew")
         finally:
@@ -109,18 +118,20 @@ def _alone(folder: Path) -> Iterator[None]:
 class Agent:
     """All parts of one device's agent."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 -- what it is made of
         self,
         settings: Settings,
         store: Store,
         recent: RecentLines,
         departures: Departures | None = None,
         clock: Clock | None = None,
+        restart: Callable[[], None] = lambda: None,
     ) -> None:
         self._settings = settings
         self._clock = clock or Clock()
         self._clock.raise_to(store.sync.time_floor() or BUILT)
         self._departures = departures or Departures(settings.state_dir)
+        self._restart, self._started_at = restart, format_time(self._clock.now())
         self._store = store
         self._recent = recent
         self._uuid = device_uuid(settings, store)
@@ -296,6 +307,8 @@ class Agent:
             settings=self._settings,
             store=self._store,
             board=self._board,
+            bells=self._bells,
+            now=self._clock.now,
             link=self._link,
             workshop=workshop,
             engine=engine,
@@ -307,6 +320,8 @@ class Agent:
             poll_interval_ms=self._sessions.poll_interval,
             uplink=self._uplink,
             facts=lambda: {"macAddress": mac_address(), "osVersion": os_version()},
+            restart=self._restart,
+            started_at=self._started_at,
         )
         port = self._settings.local_api_port
         token = "" if port is None else local_token(self._settings.state_dir / "local-api-token")
@@ -314,6 +329,7 @@ class Agent:
 
     def _configured(self) -> Configuration:
         """Return what holds now, and let the log's level follow."""
-        configured = configuration(self._store.targets.wanted(), self._settings)
+        local = self._store.local_config.all()
+        configured = configuration(self._store.targets.wanted(), self._settings, local)
         set_level(configured.log_level)
         return configured

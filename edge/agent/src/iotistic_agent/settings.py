@@ -1,6 +1,7 @@
 """The environment of the agent, read once."""
 
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +44,8 @@ class Settings:
     local_api_socket: Path | None = None
     local_api_port: int | None = None
     log_level: str = "info"
+    reboot_command: tuple[str, ...] | None = None
+    shutdown_command: tuple[str, ...] | None = None
     require_provisioning: bool = False
     registries: RegistrySettings = field(default_factory=RegistrySettings)
 
@@ -85,6 +88,8 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         log_level=_level(words.get("LOG_LEVEL", "info")),
         registries=_registries(words),
         require_provisioning=_flag(words, "REQUIRE_PROVISIONING"),
+        reboot_command=_command(words, "REBOOT_COMMAND"),
+        shutdown_command=_command(words, "SHUTDOWN_COMMAND"),
     )
 
 
@@ -163,6 +168,16 @@ def _flag(words: Mapping[str, str], name: str) -> bool:
     if text not in ("true", "false"):
         raise SettingsRefused(f"{name}: true or false, not {text!r}")
     return text == "true"
+
+
+def _command(words: Mapping[str, str], name: str) -> tuple[str, ...] | None:
+    """Return a program's arguments, quoted as for a shell, which none ever sees."""
+    if name not in words:
+        return None
+    try:
+        return tuple(shlex.split(words[name]))
+    except ValueError as exc:
+        raise SettingsRefused(f"{name}: {exc}") from None
 
 
 def _level(text: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from iotistic_agent.adapters.store import StoredTarget
 from iotistic_agent.choice import Choice
 from iotistic_agent.retries import Retry
-from iotistic_contract.planning.containers import Target, World
+from iotistic_contract.planning.containers import Target, WantedContainer, World
 from iotistic_contract.planning.release import Commit, GiveUp, Wait
 
 __all__ = ["Bell", "Bells", "Board", "Situation"]
@@ -66,6 +66,13 @@ class Situation:
         return None if self.choice is None else self.choice.target
 
     @property
+    def services(self) -> tuple[WantedContainer, ...]:
+        """All services that the target has, those that are being purged too."""
+        if self.choice is None:
+            return ()
+        return (*self.choice.target.containers, *self.choice.purged)
+
+    @property
     def policy_hash(self) -> str | None:
         """The hash of the policy that was asked."""
         return None if self.choice is None else self.choice.policy_hash
@@ -81,6 +88,10 @@ class Board:
         self.situation: Situation | None = None
         self.posted_at: float | None = None
         self._readers: list[Callable[[], None]] = []
+
+    def age(self) -> float | None:
+        """Return the seconds since the last one came, None before the first."""
+        return None if self.posted_at is None else time.monotonic() - self.posted_at
 
     def tell(self, reader: Callable[[], None]) -> None:
         """Call ``reader`` at each new situation."""

@@ -21,6 +21,7 @@ from iotistic_contract.planning.containers import (
     PullImage,
     RemoveImage,
     RemoveNetwork,
+    RemoveVolume,
     RestartContainer,
     StartContainer,
     Step,
@@ -29,6 +30,7 @@ from iotistic_contract.planning.containers import (
     WantedContainer,
     World,
 )
+from iotistic_contract.planning.local_overrides import LocalActions, Purge
 from iotistic_contract.planning.release import Commit, GiveUp, Wait
 
 __all__ = ["Workshop"]
@@ -60,16 +62,21 @@ class Workshop:
         self._prober = prober
         self._applied: tuple[str, bool] | None = None
         self._images = frozenset[str]()
+        self._actions = LocalActions()
         self._last: Step | None = None
         self._times_overtaken = 0
+        self.looks = 0
+        self.look_seconds: float | None = None
         self._started: dict[str, float] = {}
         self._short_lives: dict[str, int] = {}
 
     async def look(self) -> Situation:
-        """Return the situation as it is now."""
-        begun = time.monotonic()
+        """Return the situation as it is now, and note how long that took."""
+        began = time.monotonic()
         situation = await self._look()
-        seconds = round(time.monotonic() - begun, 4)
+        self.looks += 1
+        self.look_seconds = time.monotonic() - began
+        seconds = round(self.look_seconds, 4)
         log(Component.RECONCILER).debug("looked", extra={"seconds": seconds})
         return situation
 
@@ -87,6 +94,8 @@ class Workshop:
             world = self._seen(choice, world)
         verdict: Wait | Commit | GiveUp = Wait()
         if choice is not None and fault is None:
+            if self._releases.forget_ended(choice, world):
+                return await self._look()
             verdict = self._releases.verdict(choice, world, self._retries.all())
             self._forget_overcome(choice)
         return self._situation(choice, world, fault, verdict)
@@ -106,7 +115,7 @@ class Workshop:
         except EngineFault as exc:
             self._failed(step, choice.target, exc)
         else:
-            self._done(step)
+            self._done(step, choice)
 
     def settle(self, situation: Situation, verdict: Commit | GiveUp) -> None:
         """Make the candidate the committed target, or leave it; durable when it returns."""
@@ -121,6 +130,15 @@ class Workshop:
                 self._retries.forget_all()
                 self._pulls.begin_anew()
             self._applied = applied
+        self._heed(LocalActions() if choice is None else choice.actions)
+
+    def _heed(self, actions: LocalActions) -> None:
+        """Let nothing that failed before keep a person waiting who asks for something now."""
+        for each in actions.all() - self._actions.all():
+            if not isinstance(each, Purge):
+                self._retries.overcome("service", each.service_id)
+                self._short_lives.pop(each.service_id, None)
+        self._actions = actions
 
     def _want(self, images: frozenset[str]) -> None:
         """Stop pulls that nothing wants any more."""
@@ -193,8 +211,9 @@ class Workshop:
         facts = {"step": repr(step), "reason": str(fault)}
         log(Component.RECONCILER).warning("step_failed", extra=facts)
 
-    def _done(self, step: Step) -> None:
-        if isinstance(step, RestartContainer):
+    def _done(self, step: Step, choice: Choice) -> None:
+        asked = {each.service_id for each in choice.actions.restarts}
+        if isinstance(step, RestartContainer) and step.service_id not in asked:
             self._restarted(step)
             return
         log(Component.RECONCILER).info("step_done", extra={"step": repr(step)})
@@ -251,7 +270,7 @@ def _what_waits(step: Step, target: Target) -> list[tuple[str, str]]:
             return [("network", name)]
         case PullImage(image):
             return [("image", image)]
-        case RemoveImage(image):
-            return [("removal", image)]
+        case RemoveImage(name) | RemoveVolume(name):
+            return [("removal", name)]
         case _:
             return [("service", step.service_id)]

@@ -17,7 +17,7 @@ NETWORKS = ("net-a", "net-b")
 VOLUMES = frozenset({"vol-a", "vol-b"})
 
 
-def stepped(world: c.World, step: c.Step, target: c.Target) -> c.World:  # noqa: PLR0911 -- one per step
+def stepped(world: c.World, step: c.Step, target: c.Target) -> c.World:  # noqa: C901, PLR0911 -- one per step
     """The world after the engine did ``step``."""
     match step:
         case c.PullImage(image):
@@ -44,10 +44,10 @@ def stepped(world: c.World, step: c.Step, target: c.Target) -> c.World:  # noqa:
             assert new_name not in {each.name for each in world.containers}, "the name is taken"
             changed = (replace(e, name=new_name) if e.name == name else e for e in world.containers)
             return replace(world, containers=tuple(changed))
-        case c.RestartContainer(_, name):
-            restarted = one(world, name)
-            assert restarted.state is c.EngineState.RUNNING
-            return replace(world, failing=world.failing - {restarted.id})
+        case c.RestartContainer():
+            return restarted(world, step)
+        case c.RemoveVolume():
+            return emptied(world, step, target)
         case c.CreateContainer(_, name):
             return replace(world, containers=(*world.containers, created(world, name, target)))
         case c.RemoveContainer(_, name):
@@ -55,6 +55,21 @@ def stepped(world: c.World, step: c.Step, target: c.Target) -> c.World:  # noqa:
             rest_of = tuple(each for each in world.containers if each.name != name)
             return replace(world, containers=rest_of)
     return moved(world, step)
+
+
+def restarted(world: c.World, step: c.RestartContainer) -> c.World:
+    found = one(world, step.name)
+    assert found.state is c.EngineState.RUNNING
+    again = replace(found, started_at=f"{found.started_at} and again")
+    rest = tuple(again if each is found else each for each in world.containers)
+    return replace(world, containers=rest, failing=world.failing - {found.id})
+
+
+def emptied(world: c.World, step: c.RemoveVolume, target: c.Target) -> c.World:
+    assert step.name in target.purged_volumes, "only a purge deletes data"
+    users = {each.service_id for each in world.containers}
+    assert not users & target.purged_services, f"{step.name} is in use"
+    return replace(world, volumes=world.volumes - {step.name})
 
 
 def moved(world: c.World, step: c.Step) -> c.World:

@@ -31,6 +31,7 @@ from iotistic_contract.planning.containers import (
     RemoveContainer,
     RemoveImage,
     RemoveNetwork,
+    RemoveVolume,
     RenameContainer,
     RestartContainer,
     StartContainer,
@@ -149,6 +150,9 @@ class DockerEngine:
         match step:
             case RemoveNetwork(name):
                 self._do("DELETE", f"/networks/{quote(name)}", gone_is_fine=True)
+            case RemoveVolume(name):
+                target = f"/volumes/{quote(name)}"
+                self._do("DELETE", target, type_="remove", gone_is_fine=True)
             case RemoveImage(image):
                 self._remove_image(image)
             case RestartContainer():

@@ -6,14 +6,14 @@ A framework would cost more memory than the whole rest of the API (RFC 9112, RFC
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import parse_qsl, unquote
 
 from iotistic_contract.problems import Code, status_of
 
-__all__ = ["MAX_BODY", "MAX_HEAD", "Answer", "Problem", "Request", "Stream", "read_request"]
+__all__ = ["MAX_BODY", "MAX_HEAD", "Answer", "Problem", "Request", "Stream", "Text", "read_request"]
 
 MAX_HEAD = 8192
 MAX_BODY = 64 * 1024
@@ -61,18 +61,33 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A JSON answer."""
+    """A JSON answer; ``after`` is called once it is sent."""
 
     body: object
     status: int = 200
     media_type: str = "application/json"
     headers: Mapping[str, str] = field(default_factory=dict)
+    after: Callable[[], None] | None = None
 
     def head_and_content(self) -> tuple[bytes, bytes]:
         """Return what goes over the wire."""
         content = json.dumps(self.body, ensure_ascii=False).encode()
         length = {"Content-Length": str(len(content))}
         return _head(self.status, self.media_type, {**length, **self.headers}), content
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """An answer that isn't JSON."""
+
+    text: str
+    media_type: str
+    status: int = 200
+
+    def head_and_content(self) -> tuple[bytes, bytes]:
+        """Return what goes over the wire."""
+        content = self.text.encode()
+        return _head(self.status, self.media_type, {"Content-Length": str(len(content))}), content
 
 
 @dataclass(frozen=True, slots=True)

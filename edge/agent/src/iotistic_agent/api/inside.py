@@ -1,7 +1,9 @@
 """What the local API is given of the agent."""
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from iotistic_agent.adapters.engine import DockerEngine
 from iotistic_agent.adapters.store import Store
@@ -13,7 +15,7 @@ from iotistic_agent.link import Link
 from iotistic_agent.logs import RecentLines
 from iotistic_agent.loops.measure import Measured
 from iotistic_agent.settings import Settings
-from iotistic_agent.signals import Board, Situation
+from iotistic_agent.signals import Bells, Board, Situation
 from iotistic_agent.uplink import Uplink
 from iotistic_agent.workshop import Workshop
 from iotistic_contract.planning.containers import WantedContainer, own_container
@@ -30,6 +32,8 @@ class Inside:
     settings: Settings
     store: Store
     board: Board
+    bells: Bells
+    now: Callable[[], datetime]
     link: Link
     workshop: Workshop
     engine: DockerEngine
@@ -41,6 +45,9 @@ class Inside:
     uplink: Uplink
     poll_interval_ms: Callable[[], int]
     facts: Callable[[], dict[str, str | None]]
+    restart: Callable[[], None]
+    started_at: str
+    diagnosing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def differences(self, situation: Situation, wanted: WantedContainer) -> list[Difference]:
         """Return why a service isn't as wanted; asks the engine, so it blocks."""

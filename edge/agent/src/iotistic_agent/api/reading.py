@@ -74,6 +74,7 @@ async def device(inside: Inside, _request: Request) -> Answer:
             "name": (told and told.name) or inside.settings.device_name,
             "type": (told and told.type) or inside.settings.device_type,
             "agentVersion": inside.version,
+            "startedAt": inside.started_at,
             **inside.facts(),
             "provisioning": str(inside.enrolment.progress),
             "endpoint": None if registration is None else registration.endpoint,
@@ -86,6 +87,7 @@ async def device(inside: Inside, _request: Request) -> Answer:
             },
             **inside.uplink.view(),
             **views.state(inside.board.situation),
+            "held": _held(inside.board.situation),
             "services": _counted(inside.board.situation),
             "metrics": dict(inside.measured.metrics),
         }
@@ -113,7 +115,7 @@ async def services(inside: Inside, _request: Request) -> Answer:
 async def service(inside: Inside, _request: Request, service_id: str) -> Answer:
     """Show one service, and what of it isn't as wanted."""
     situation = _situation(inside)
-    wanted = situation.target.containers if situation.target else ()
+    wanted = situation.services
     asked = [each for each in wanted if each.service_id == service_id]
     differs = [await asyncio.to_thread(inside.differences, situation, each) for each in asked]
     found = views.service(situation, service_id, differs[0] if differs else [])
@@ -142,11 +144,13 @@ async def config(inside: Inside, _request: Request) -> Answer:
     environment = configuration(None, settings)
     default = configuration(None, from_environment({}))
     policy, policy_hash = read_policy(settings.policy_file)
-    rows = views.configured(inside.configured(), told, environment, default)
+    local = inside.store.local_config.all()
+    rows = views.configured(inside.configured(), told, local, environment, default)
     asked = inside.store.sync.poll_interval()
     return Answer(
         {
             "settings": rows,
+            "api": _api(inside),
             "pollIntervalOfServerMs": asked or None,
             "pollIntervalInUseMs": inside.poll_interval_ms(),
             "policy": encode(policy),
@@ -226,9 +230,27 @@ def _situation(inside: Inside) -> Situation:
     return situation
 
 
+def _api(inside: Inside) -> dict[str, object]:
+    """Return the cloud's address, and what says so."""
+    registration, told = inside.store.identity.registration(), inside.enrolment.told
+    if registration is not None:
+        return {"endpoint": registration.endpoint, "source": "registration"}
+    local = inside.store.local_config.all().get("apiEndpoint")
+    if local is not None:
+        return {"endpoint": local, "source": "local"}
+    if told is not None:
+        return {"endpoint": told.string.origin, "source": "string"}
+    return {"endpoint": None, "source": None}
+
+
 def _cloud(inside: Inside) -> str:
     progress = str(inside.enrolment.progress)
     return inside.link.state if progress == "registered" else progress
+
+
+def _held(situation: Situation | None) -> list[str]:
+    """Return why a newer target has to wait."""
+    return list(situation.choice.held) if situation and situation.choice else []
 
 
 def _counted(situation: Situation | None) -> dict[str, int]:

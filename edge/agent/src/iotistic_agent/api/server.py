@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from iotistic_agent.api.gate import Gate
-from iotistic_agent.api.http import MAX_HEAD, Answer, Problem, Request, Stream, read_request
+from iotistic_agent.api.http import MAX_HEAD, Answer, Problem, Request, Stream, Text, read_request
 from iotistic_agent.faults import EngineFault
 from iotistic_agent.logs import Component, log
 from iotistic_agent.unix_path import reachable
@@ -21,7 +21,7 @@ __all__ = ["Doorway", "on_loopback", "on_socket"]
 MOST_AT_ONCE = 16
 PATIENCE = 10.0
 MOST_HEARD_OUT = 2**20
-Answers = Callable[[Request], Awaitable[Answer | Stream]]
+Answers = Callable[[Request], Awaitable[Answer | Stream | Text]]
 
 
 class Doorway:
@@ -54,8 +54,10 @@ class Doorway:
                 await writer.drain()
                 if answer.status >= 400:
                     await _heard_out(reader, writer)
+            if isinstance(answer, Answer) and answer.after is not None:
+                answer.after()
 
-    async def _answered(self, reader: asyncio.StreamReader) -> Answer | Stream | None:
+    async def _answered(self, reader: asyncio.StreamReader) -> Answer | Stream | Text | None:
         """Return the answer to the request that comes, None when the client just went away."""
         if self._inside > MOST_AT_ONCE:
             return Problem(Code.UNAVAILABLE, "too many at once").answer()

@@ -4,7 +4,7 @@ Environment variables and secrets of services are shown by name alone: people pu
 both.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -12,6 +12,7 @@ from iotistic_agent.configuration import Configuration
 from iotistic_agent.explaining import Difference
 from iotistic_agent.reporting import sections_of
 from iotistic_agent.signals import Situation
+from iotistic_contract.codec import format_time
 from iotistic_contract.planning.containers import (
     Container,
     Step,
@@ -20,8 +21,20 @@ from iotistic_contract.planning.containers import (
     own_container,
     plan,
 )
+from iotistic_contract.planning.local_overrides import LocalActions, LocalOverride, Purge
+from iotistic_contract.target_state import ServiceState
 
-__all__ = ["apps", "configured", "found_of", "plan_view", "service", "services", "state"]
+__all__ = [
+    "apps",
+    "asked",
+    "configured",
+    "found_of",
+    "plan_view",
+    "service",
+    "services",
+    "state",
+    "step",
+]
 
 _REPORTED = ("status", "targetVersion", "appliedVersion", "failedVersion", "failure", "policyHash")
 Json = dict[str, Any]
@@ -40,7 +53,7 @@ def services(situation: Situation | None) -> list[Json]:
         return []
     reported: Any = sections_of(situation, {}).get("apps") or {}
     rows = []
-    for wanted in situation.target.containers:
+    for wanted in situation.services:
         told = reported[wanted.app_id]["services"][wanted.service_id]
         facts = {"image": wanted.image, "wantedState": str(wanted.state)}
         as_wanted = is_as_wanted(situation.world, wanted)
@@ -56,7 +69,7 @@ def service(situation: Situation, service_id: str, differs: list[Difference]) ->
     row = next((each for each in services(situation) if each["serviceId"] == service_id), None)
     if row is None or situation.target is None:
         return None
-    wanted = next((e for e in situation.target.containers if e.service_id == service_id), None)
+    wanted = next((e for e in situation.services if e.service_id == service_id), None)
     return {
         **row,
         **({} if wanted is None else _details(wanted)),
@@ -65,10 +78,18 @@ def service(situation: Situation, service_id: str, differs: list[Difference]) ->
     }
 
 
+def asked(service_id: str, own: ServiceState, held: LocalOverride | None) -> Json:
+    """Return what becomes of one service after a person asked for something."""
+    return {
+        "serviceId": service_id,
+        "wantedState": str(own if held is None else held.state),
+        "override": None if held is None else _override(held),
+    }
+
+
 def found_of(situation: Situation, service_id: str) -> Container | None:
     """Return the container of a service, also of one that is refused by now."""
-    wanted = situation.target.containers if situation.target else ()
-    of_service = next((each for each in wanted if each.service_id == service_id), None)
+    of_service = next((each for each in situation.services if each.service_id == service_id), None)
     if of_service is not None:
         return own_container(situation.world, of_service)
     return next((e for e in situation.world.containers if e.service_id == service_id), None)
@@ -83,6 +104,7 @@ def apps(situation: Situation | None) -> list[Json]:
             "appId": app_id,
             "appName": str(app.get("appName", "")) if isinstance(app, Mapping) else "",
             "services": [row for row in rows if row["appId"] == app_id],
+            "purge": _purge(situation, app_id),
         }
         for app_id, app in sorted(document.items())
     ]
@@ -97,7 +119,7 @@ def plan_view(situation: Situation, differs: Mapping[str, list[Difference]]) -> 
     steps = () if target is None else plan(situation.world, target).steps
     return {
         "targetVersion": None if situation.choice is None else situation.choice.stored.version,
-        "steps": [_step(each) for each in steps],
+        "steps": [step(each) for each in steps],
         "services": [
             {
                 **row,
@@ -110,18 +132,26 @@ def plan_view(situation: Situation, differs: Mapping[str, list[Difference]]) -> 
 
 
 def configured(
-    now: Configuration, told: Mapping[str, Any], environment: Configuration, default: Configuration
+    now: Configuration,
+    told: Mapping[str, Any],
+    local: Collection[str],
+    environment: Configuration,
+    default: Configuration,
 ) -> Json:
     """Return each setting with the place that it comes from.
 
-    ``told`` is the target's own ``config``; ``environment`` and ``default`` are what would hold
-    without it, and without both.
+    ``told`` is the target's own ``config``, ``local`` the names of what was set at the device;
+    ``environment`` and ``default`` are what would hold without both, and without all.
     """
     rows: Json = {}
     for each in fields(Configuration):
         value = getattr(now, each.name)
         source = "default"
-        if value != getattr(environment, each.name) or _says(told, each.name):
+        if _says(told, each.name):
+            source = "target"
+        elif _camel(each.name) in local:
+            source = "local"
+        elif value != getattr(environment, each.name):
             source = "target"
         elif value != getattr(default, each.name):
             source = "environment"
@@ -143,6 +173,35 @@ def _camel(name: str) -> str:
     first, *rest = name.removesuffix("_ms").split("_")
     camel = first + "".join(word.capitalize() for word in rest)
     return f"{camel}IntervalMs" if name.endswith("_ms") else camel
+
+
+def _override(held: LocalOverride) -> Json:
+    return {
+        "state": str(held.state),
+        "insteadOf": str(held.instead_of),
+        "owner": held.owner,
+        "reason": held.reason,
+        "until": None if held.until is None else format_time(held.until),
+    }
+
+
+def _purge(situation: Situation | None, app_id: str) -> Json | None:
+    """Return who empties the app's volumes, as long as that lasts, and what it fails at."""
+    actions = situation.choice.actions if situation and situation.choice else LocalActions()
+    found = next((each for each in actions.purges if each.app_id == app_id), None)
+    if found is None or situation is None:
+        return None
+    failed = [r.message for (k, n), r in situation.retries.items() if (k, n) in _kept_by(found)]
+    return {
+        "owner": found.owner,
+        "reason": found.reason,
+        "volumes": sorted(found.volumes),
+        "error": failed[0] if failed else None,
+    }
+
+
+def _kept_by(purge: Purge) -> set[tuple[str, str]]:
+    return {("removal", name) for name in purge.volumes}
 
 
 def _names(situation: Situation, thing: Any) -> Json:
@@ -206,8 +265,9 @@ def _difference(each: Difference) -> Json:
     return {"field": each.field, "detail": each.detail}
 
 
-def _step(step: Step) -> Json:
-    name = type(step).__name__
-    facts = {field.name: getattr(step, field.name) for field in fields(step)}
+def step(one: Step) -> Json:
+    """Return a step as its action and what it is about."""
+    name = type(one).__name__
+    facts = {field.name: getattr(one, field.name) for field in fields(one)}
     renamed = {"serviceId" if key == "service_id" else key: fact for key, fact in facts.items()}
     return {"action": name[0].lower() + name[1:], **renamed}

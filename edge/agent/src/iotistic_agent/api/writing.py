@@ -1,46 +1,34 @@
 """Routes that change something: registration, and its end."""
 
 from collections.abc import Mapping
-from typing import Any
 
+from iotistic_agent.api.bodies import Body, Member, text
 from iotistic_agent.api.http import Answer, Problem, Request
 from iotistic_agent.api.inside import Inside
 from iotistic_agent.departure import Leave
 from iotistic_agent.enrolment import Progress, Told
 from iotistic_agent.logs import Component, log
-from iotistic_contract.codec import parse_json
-from iotistic_contract.errors import ContractError, MalformedJson
+from iotistic_contract.errors import ContractError
 from iotistic_contract.problems import Code
 from iotistic_contract.provisioning import ProvisioningString
 
-__all__ = [
-    "CONFIRM_SCHEMA",
-    "PROVISION_SCHEMA",
-    "deprovision",
-    "factory_reset",
-    "provision",
-    "provisioning",
-]
+__all__ = ["CONFIRM", "PROVISION", "deprovision", "factory_reset", "provision", "provisioning"]
 
-_TEXT = {"type": "string", "minLength": 1, "maxLength": 64}
-PROVISION_SCHEMA = {
-    "type": "object",
-    "required": ["key"],
-    "additionalProperties": False,
-    "properties": {
-        "key": {"type": "string", "description": "the whole string, iotp1…"},
-        "api": {"type": "string", "description": "refused when it isn't the string's"},
-        "name": _TEXT,
-        "type": _TEXT,
-    },
+_KEY = {
+    "type": "string",
+    "pattern": r"^[\s\S]{1,4096}$",
+    "description": "the whole string, iotp1…",
 }
-CONFIRM_SCHEMA = {
-    "type": "object",
-    "required": ["confirm"],
-    "additionalProperties": False,
-    "properties": {"confirm": {"type": "string", "description": "the device's uuid"}},
-}
-_MEMBERS = ("key", "api", "name", "type")
+_UUID = {"type": "string", "minLength": 1, "description": "the device's uuid"}
+PROVISION = Body(
+    {
+        "key": Member(_KEY, required=True),
+        "api": text("refused when it isn't the string's"),
+        "name": text("the device's name", 64),
+        "type": text("the device's type", 64),
+    }
+)
+CONFIRM = Body({"confirm": Member(_UUID, required=True)})
 
 
 async def provisioning(inside: Inside, _request: Request) -> Answer:
@@ -53,7 +41,9 @@ async def provision(inside: Inside, request: Request) -> Answer:
 
     409 when the device is registered and its key is taken.
     """
-    told = _told(request.body)
+    body = PROVISION.read(request.body)
+    expected = inside.store.local_config.all().get("apiEndpoint")
+    told = _read({"api": str(expected), **body} if expected else body)
     if inside.enrolment.progress is Progress.REGISTERED:
         registration = inside.store.identity.registration()
         where = "" if registration is None else f" at {registration.endpoint}"
@@ -77,10 +67,7 @@ async def factory_reset(inside: Inside, request: Request) -> Answer:
 
 
 def _left(inside: Inside, request: Request, how: Leave) -> Answer:
-    body = _object(request.body)
-    for name in body:
-        if name != "confirm":
-            raise Problem(Code.INVALID, "no such member", f"/{name}")
+    body = CONFIRM.read(request.body)
     if body.get("confirm") != inside.uuid:
         raise Problem(Code.INVALID, "not this device's uuid", "/confirm")
     inside.departures.begin(how, inside.uuid)
@@ -103,33 +90,6 @@ def _shown(inside: Inside) -> dict[str, object]:
         "registeredAt": None if registration is None else registration.endpoint,
         "customerId": None if registration is None else registration.customer_id,
     }
-
-
-def _told(content: bytes) -> Told:
-    """Read the body; Problem never quotes the string, which is a secret."""
-    body = _object(content)
-    for name, value in body.items():
-        if name not in _MEMBERS:
-            raise Problem(Code.INVALID, "no such member", f"/{name}")
-        if not isinstance(value, str):
-            raise Problem(Code.INVALID, "not text", f"/{name}")
-    for name in ("name", "type"):
-        text = body.get(name, "x")
-        if not 1 <= len(text) <= 64 or not text.isprintable():
-            raise Problem(Code.INVALID, "not 1 to 64 printable characters", f"/{name}")
-    return _read(body)
-
-
-def _object(content: bytes) -> dict[str, Any]:
-    try:
-        body = parse_json(content)
-    except MalformedJson as exc:
-        raise Problem(Code.MALFORMED, str(exc)) from None
-    except ContractError as exc:
-        raise Problem(Code.INVALID, exc.detail, exc.pointer) from None
-    if not isinstance(body, dict):
-        raise Problem(Code.INVALID, "not an object", "")
-    return body
 
 
 def _read(body: Mapping[str, str]) -> Told:

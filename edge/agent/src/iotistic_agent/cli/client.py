@@ -27,6 +27,7 @@ class Exit(IntEnum):
     NOT_FOUND = 4
     NOT_ALLOWED = 5
     NOT_REGISTERED = 6
+    UNWELL = 7
     INTERRUPTED = 130
 
 
@@ -53,9 +54,17 @@ class Client:
         with self._open("GET", _path(parts), b"", _PATIENCE) as answer:
             return json.loads(answer.read())
 
-    def post(self, path: str, body: Mapping[str, object]) -> Any:
-        """Return the JSON that ``POST`` answers."""
-        with self._open("POST", path, json.dumps(body).encode(), _PATIENCE) as answer:
+    def text(self, *parts: str) -> str:
+        """Return the text that ``GET`` of a path answers."""
+        with self._open("GET", _path(parts), b"", _PATIENCE) as answer:
+            return answer.read().decode("utf-8", "replace")
+
+    def send(
+        self, method: str, parts: tuple[str, ...], body: Mapping[str, object] | None = None
+    ) -> Any:
+        """Return the JSON that a request with ``body`` answers."""
+        content = b"" if body is None else json.dumps(body).encode()
+        with self._open(method, _path(parts), content, _PATIENCE) as answer:
             return json.loads(answer.read())
 
     def lines(self, *parts: str, lines: int, follow: bool) -> Iterator[dict[str, Any]]:

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from iotistic_agent.cli import completion, shown
+from iotistic_agent.cli import acting, checking, completion, configuring, shown
 from iotistic_agent.cli.client import Client, Exit, Failed
-from iotistic_agent.cli.tables import clean, json_text
+from iotistic_agent.cli.output import confirm, say
+from iotistic_agent.cli.tables import json_text
 
 __all__ = ["COMMANDS"]
 
@@ -20,12 +21,12 @@ Command = Callable[[argparse.Namespace, Client], Exit]
 
 def _status(asked: argparse.Namespace, client: Client) -> Exit:
     device, health = client.get("v2", "device"), client.get("health")
-    return _say(asked, {**device, "health": health}, lambda: shown.status(device, health))
+    return say(asked, {**device, "health": health}, lambda: shown.status(device, health))
 
 
 def _plan(asked: argparse.Namespace, client: Client) -> Exit:
     found = client.get("v2", "plan")
-    return _say(asked, found, lambda: shown.plan(found, explain=asked.explain))
+    return say(asked, found, lambda: shown.plan(found, explain=asked.explain))
 
 
 def _services(asked: argparse.Namespace, client: Client) -> Exit:
@@ -33,73 +34,63 @@ def _services(asked: argparse.Namespace, client: Client) -> Exit:
         case "list":
             parts = ("services",) if asked.app is None else ("apps", asked.app)
             rows = client.get("v2", *parts)["services"]
-            return _say(asked, rows, lambda: shown.services(rows))
+            return say(asked, rows, lambda: shown.services(rows))
         case "info":
             row = client.get("v2", "services", asked.service)
-            return _say(asked, row, lambda: shown.service(row))
-    return _log(asked, client, ("services", asked.service, "logs"), shown.service_line)
+            return say(asked, row, lambda: shown.service(row))
+        case "logs":
+            return _log(asked, client, ("services", asked.service, "logs"), shown.service_line)
+    return acting.act_on_service(asked, client)
 
 
 def _apps(asked: argparse.Namespace, client: Client) -> Exit:
     if asked.deed == "list":
         rows = client.get("v2", "apps")["apps"]
-        return _say(asked, rows, lambda: shown.apps(rows))
-    row = client.get("v2", "apps", asked.app)
-    return _say(asked, row, lambda: shown.app(row))
+        return say(asked, rows, lambda: shown.apps(rows))
+    if asked.deed == "info":
+        row = client.get("v2", "apps", asked.app)
+        return say(asked, row, lambda: shown.app(row))
+    return acting.act_on_app(asked, client)
 
 
 def _logs(asked: argparse.Namespace, client: Client) -> Exit:
     return _log(asked, client, ("logs",), shown.log_line)
 
 
-def _config(asked: argparse.Namespace, client: Client) -> Exit:
-    found = client.get("v2", "config")
-    if asked.deed == "show":
-        return _say(asked, found, lambda: shown.config(found))
-    settings = {name: row["value"] for name, row in found.pop("settings").items()}
-    known = {**settings, **found.pop("places"), **found}
-    if asked.setting not in known:
-        raise Failed(Exit.NOT_FOUND, f"no setting {asked.setting!r}; there are {', '.join(known)}")
-    value = known[asked.setting]
-    return _say(asked, value, lambda: _plain(value))
-
-
 def _provision(asked: argparse.Namespace, client: Client) -> Exit:
     if asked.key == "status":
         found = client.get("v2", "provision")
-        _say(asked, found, lambda: shown.provisioning(found))
+        say(asked, found, lambda: shown.provisioning(found))
         return Exit.DONE if found["state"] == "registered" else Exit.NOT_REGISTERED
     client.get("ping")  # who has nobody to give it to isn't asked for a secret
     body = {"key": _key(asked.key, asked.key_file)}
     body |= {name: getattr(asked, name) for name in _BODY if getattr(asked, name) is not None}
-    client.post("/v2/provision", body)
+    client.send("POST", ("v2", "provision"), body)
     until = time.monotonic() + asked.wait
     found = client.get("v2", "provision")
     while found["state"] in ("registering", "retrying") and time.monotonic() < until:
         time.sleep(_LOOK_AGAIN)
         found = client.get("v2", "provision")
-    _say(asked, found, lambda: shown.provisioning(found))
+    say(asked, found, lambda: shown.provisioning(found))
     return Exit.DONE if found["state"] == "registered" else Exit.NOT_REGISTERED
 
 
 def _deprovision(asked: argparse.Namespace, client: Client) -> Exit:
-    question = "Forget the registration of this device ({uuid})?"
-    return _leave(asked, client, question)
+    return _leave(asked, client, "Device {uuid} is to forget its registration.")
 
 
 def _factory_reset(asked: argparse.Namespace, client: Client) -> Exit:
-    question = "Erase this device ({uuid}): containers, their data, images, keys, registration?"
-    return _leave(asked, client, question)
+    what = "Device {uuid} is to erase containers, their data, images, keys and its registration."
+    return _leave(asked, client, what)
 
 
-def _leave(asked: argparse.Namespace, client: Client, question: str) -> Exit:
+def _leave(asked: argparse.Namespace, client: Client, what: str) -> Exit:
     """Ask the person, then the agent, and wait until it has begun anew."""
     uuid = client.get("v2", "device")["uuid"]
-    if not asked.yes:
-        _confirm(question.format(uuid=uuid))
-    client.post(f"/v2/{asked.command}", {"confirm": uuid})
+    confirm(asked, what.format(uuid=uuid))
+    client.send("POST", ("v2", asked.command), {"confirm": uuid})
     found = _after_leaving(client, time.monotonic() + asked.wait)
-    return _say(asked, found, lambda: shown.provisioning(found))
+    return say(asked, found, lambda: shown.provisioning(found))
 
 
 def _after_leaving(client: Client, until: float) -> Any:
@@ -117,17 +108,8 @@ def _after_leaving(client: Client, until: float) -> Any:
     raise Failed(Exit.NOT_RUNNING, "not done yet; the agent goes on with it by itself")
 
 
-def _confirm(question: str) -> None:
-    if not sys.stdin.isatty():
-        raise Failed(Exit.USAGE, "say --yes: there is nobody to ask")
-    sys.stdout.write(f"{question} [y/N] ")
-    sys.stdout.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise Failed(Exit.REFUSED, "nothing was done")
-
-
 def _completion(asked: argparse.Namespace, _client: Client) -> Exit:
-    return _say(argparse.Namespace(json=False), None, lambda: completion.SCRIPTS[asked.shell])
+    return say(argparse.Namespace(json=False), None, lambda: completion.SCRIPTS[asked.shell])
 
 
 COMMANDS: dict[str, Command] = {
@@ -135,26 +117,18 @@ COMMANDS: dict[str, Command] = {
     "plan": _plan,
     "services": _services,
     "apps": _apps,
+    "leases": acting.leases,
     "logs": _logs,
-    "config": _config,
+    "config": configuring.config,
     "provision": _provision,
     "deprovision": _deprovision,
     "factory-reset": _factory_reset,
+    "diagnostics": checking.diagnostics,
+    "diag": checking.diagnostics,
+    "support-bundle": checking.support_bundle,
+    "restart": checking.restart,
     "completion": _completion,
 }
-
-
-def _say(asked: argparse.Namespace, found: Any, text: Callable[[], str]) -> Exit:
-    said = json_text(found, indent=2) if asked.json else text()
-    sys.stdout.write(f"{said}\n")
-    return Exit.DONE
-
-
-def _plain(value: object) -> str:
-    """Return a setting for a script: a string without quotes, and nothing for an empty one."""
-    if not isinstance(value, str):
-        return json_text(value)
-    return clean(value) if value else ""
 
 
 def _log(

@@ -19,7 +19,8 @@ STATE_DIR = "/var/lib/iotistic"
 
 def main() -> int:
     """Run ``iotctl``; the codes are those of ``Exit``."""
-    parser = new_parser(_socket(os.environ))  # noqa: TID251 -- the program's own start
+    environment = os.environ  # noqa: TID251 -- the program's own start
+    parser = new_parser(_socket(environment), _user(environment))
     words = sys.argv[1:]
     if words[:1] == [completion.ASKING]:
         return _complete(parser, words[1:])
@@ -42,6 +43,15 @@ def _socket(environment: Mapping[str, str]) -> Path:
     """Return where the agent that has the same environment listens."""
     told = environment.get("LOCAL_API_SOCKET")
     return Path(told) if told else Path(environment.get("STATE_DIR") or STATE_DIR) / "agent.sock"
+
+
+def _user(environment: Mapping[str, str]) -> str:
+    """Return who types this, behind sudo too, as far as the environment tells."""
+    name = environment.get("SUDO_USER") or environment.get("USER") or environment.get("LOGNAME")
+    kept = "".join(
+        each for each in name or "" if each.isascii() and (each.isalnum() or each in "._@-")
+    )
+    return kept.lstrip("._@-")[:64] or "iotctl"
 
 
 def _complete(parser: argparse.ArgumentParser, words: Sequence[str]) -> int:
@@ -69,6 +79,7 @@ def _ids(client: Client) -> dict[str, Callable[[], list[str]]]:
             return []
 
     return {
+        "owner": listed("leases", "owner"),
         "service": listed("services", "serviceId"),
         "app": listed("apps", "appId"),
         "setting": settings,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from iotistic_agent.cli.shown_actions import override, step
 from iotistic_agent.cli.tables import clean, duration, facts, table
 
 __all__ = [
@@ -19,18 +20,6 @@ __all__ = [
 ]
 
 Json = Mapping[str, Any]
-_STEPS = {
-    "pullImage": "pull image",
-    "createNetwork": "create network",
-    "createVolume": "create volume",
-    "createContainer": "create container",
-    "startContainer": "start container",
-    "stopContainer": "stop container",
-    "pauseContainer": "pause container",
-    "unpauseContainer": "unpause container",
-    "removeContainer": "remove container",
-    "removeNetwork": "remove network",
-}
 
 
 def status(device: Json, health: Json) -> str:
@@ -52,6 +41,7 @@ def status(device: Json, health: Json) -> str:
     ]
     if device["failure"]:
         rows.append(("failure", f"{device['failure']['type']}: {device['failure']['message']}"))
+    rows += [("updates held by", why) for why in device["held"]]
     if device["engineFault"]:
         rows.append(("engine", device["engineFault"]))
     return facts(rows)
@@ -75,7 +65,7 @@ def services(rows: Sequence[Json]) -> str:
             )
             for row in rows
         ],
-    ) + "".join(f"\n{line}" for row in rows for line in _error(row))
+    ) + "".join(f"\n{line}" for row in rows for line in (*_held(row), *_error(row)))
 
 
 def service(row: Json) -> str:
@@ -89,6 +79,7 @@ def service(row: Json) -> str:
         ("digest", row.get("imageDigest")),
         ("state", row["state"]),
         ("wanted", row.get("wantedState")),
+        ("held", override(row.get("localOverride"))),
         ("health", row.get("health")),
         ("container", container.get("name")),
         ("container id", container.get("id")),
@@ -123,14 +114,16 @@ def apps(rows: Sequence[Json]) -> str:
 
 def app(row: Json) -> str:
     """Return one app with its services."""
-    return f"{facts([('app', row['appId']), ('name', row['appName'])])}\n\n" + services(
-        row["services"]
-    )
+    purge = row["purge"] or {}
+    rows = [("app", row["appId"]), ("name", row["appName"])]
+    rows += [("purged by", f"{purge['owner']}: {purge['reason']}")] if purge else []
+    rows += [("purge waits", purge["error"])] if purge.get("error") else []
+    return f"{facts(rows)}\n\n{services(row['services'])}"
 
 
 def plan(found: Json, *, explain: bool) -> str:
     """Return the steps, and with ``explain`` the fields that make them necessary."""
-    lines = [_step(each) for each in found["steps"]]
+    lines = [step(each) for each in found["steps"]]
     if not lines:
         waiting = [row for row in found["services"] if row["state"] != "refused"]
         lines = ["nothing to do now" if waiting else "nothing to do: everything is as wanted"]
@@ -153,6 +146,7 @@ def config(found: Json) -> str:
         [(name, row["value"], row["source"]) for name, row in found["settings"].items()],
     )
     others = {
+        "api": found["api"]["endpoint"],
         "pollIntervalOfServerMs": found["pollIntervalOfServerMs"],
         "pollIntervalInUseMs": found["pollIntervalInUseMs"],
         **{f"policy.{name}": _plain(value) for name, value in found["policy"].items()},
@@ -228,18 +222,17 @@ def _machine(metrics: Json) -> str:
     return ", ".join(parts)
 
 
+def _held(row: Json) -> list[str]:
+    held = override(row.get("localOverride"))
+    return [clean(f"{row['serviceId']}: {held}")] if held else []
+
+
 def _error(row: Json) -> list[str]:
     error = row.get("error")
     if not error:
         return []
     again = f"; next try {error['nextRetry']}" if error.get("nextRetry") else ""
     return [clean(f"{row['serviceId']}: {error['type']}: {error['message']}{again}")]
-
-
-def _step(step: Json) -> str:
-    words = _STEPS.get(step["action"], step["action"])
-    of = f" (service {step['serviceId']})" if "serviceId" in step else ""
-    return clean(f"{words} {step.get('name') or step.get('image')}{of}")
 
 
 def _listed(values: Any) -> str:

@@ -11,6 +11,7 @@ __all__ = [
     "RemoveContainer",
     "RemoveImage",
     "RemoveNetwork",
+    "RemoveVolume",
     "RenameContainer",
     "RestartContainer",
     "StartContainer",
@@ -51,6 +52,13 @@ class CreateVolume:
 @dataclass(frozen=True, slots=True)
 class RemoveNetwork:
     """Remove a network that nothing uses any more."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveVolume:
+    """Delete the volume with all its data: only for a purge."""
 
     name: str
 
@@ -126,6 +134,7 @@ Step = (
     | CreateNetwork
     | CreateVolume
     | RemoveNetwork
+    | RemoveVolume
     | CreateContainer
     | StartContainer
     | StopContainer

@@ -147,10 +147,14 @@ class Target:
 
     What a refused service had before stays as it is. ``prefetch`` are images to be brought for
     later; ``kept_images`` may be needed again. Others that the device brought are removed once
-    all is as wanted, unless ``kept_images`` is None.
+    all is as wanted, unless ``kept_images`` is None. ``restarts`` are lives of containers (id and
+    start) that are to end once. Nothing must be left of ``purged_services`` and ``purged_volumes``.
     """
 
     containers: tuple[WantedContainer, ...] = ()
     refused: tuple[Refusal, ...] = ()
     prefetch: frozenset[str] = frozenset()
     kept_images: frozenset[str] | None = None
+    restarts: frozenset[tuple[str, str | None]] = frozenset()
+    purged_services: frozenset[str] = frozenset()
+    purged_volumes: frozenset[str] = frozenset()

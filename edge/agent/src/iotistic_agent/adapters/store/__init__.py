@@ -10,6 +10,8 @@ from iotistic_agent.adapters.store.copy import SecondCopy
 from iotistic_agent.adapters.store.database import Database
 from iotistic_agent.adapters.store.identity import Identity
 from iotistic_agent.adapters.store.leases import Leases
+from iotistic_agent.adapters.store.local_config import LocalConfig
+from iotistic_agent.adapters.store.local_overrides import LocalOverrides
 from iotistic_agent.adapters.store.outbox import Outbox
 from iotistic_agent.adapters.store.renewals import Renewals
 from iotistic_agent.adapters.store.sealing import Sealer
@@ -34,6 +36,8 @@ class Store:
         self.outbox = Outbox(database, self.sync, bound)
         self.traffic = TrafficLedger(database)
         self.leases = Leases(database, database.clock)
+        self.local_overrides = LocalOverrides(database, database.clock)
+        self.local_config = LocalConfig(database)
 
     @classmethod
     def open(cls, path: Path, now: Callable[[], datetime], outbox: Bound | None = None) -> Self:
@@ -61,6 +65,10 @@ class Store:
     def rebuilt(self) -> bool:
         """Whether this is a new database in the place of a damaged one."""
         return self._database.rebuilt
+
+    def fault(self) -> str | None:
+        """Return what is wrong with the file, None when it is whole."""
+        return self._database.fault()
 
     def close(self) -> None:
         """Close the database."""

@@ -61,6 +61,14 @@ class Database:
         """Close the file."""
         self._connection.close()
 
+    def fault(self) -> str | None:
+        """Return what is wrong with the file, None when it is whole."""
+        try:
+            found = str(self.row("PRAGMA quick_check(1)")[0])
+        except sqlite3.Error as exc:
+            return str(exc)
+        return None if found == "ok" else found
+
     def now(self) -> str:
         """Return the time as it is stored."""
         return self.text(self.clock())

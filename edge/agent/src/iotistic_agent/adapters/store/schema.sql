@@ -102,3 +102,34 @@ CREATE TABLE IF NOT EXISTS credentials (
     document TEXT NOT NULL,
     storedAt TEXT NOT NULL
 ) STRICT;
+-- What people at the device want of a service: until when, for how many seconds that was asked, and
+-- instead of which state of the target's.
+CREATE TABLE IF NOT EXISTS local_overrides (
+    serviceId TEXT PRIMARY KEY,
+    state TEXT NOT NULL,
+    insteadOf TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    until TEXT,
+    seconds INTEGER
+) STRICT;
+-- Containers that are to be restarted once: as long as they live the life that is named here.
+CREATE TABLE IF NOT EXISTS local_restarts (
+    serviceId TEXT PRIMARY KEY,
+    containerId TEXT NOT NULL,
+    startedAt TEXT,
+    owner TEXT NOT NULL,
+    reason TEXT NOT NULL
+) STRICT;
+-- Apps whose containers and volumes (a JSON list) are to be removed once.
+CREATE TABLE IF NOT EXISTS local_purges (
+    appId TEXT PRIMARY KEY,
+    volumes TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    reason TEXT NOT NULL
+) STRICT;
+-- Settings of the agent that people at the device have set.
+CREATE TABLE IF NOT EXISTS local_config (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT;

@@ -12,6 +12,7 @@ __all__ = [
     "RemoveContainer",
     "RemoveImage",
     "RemoveNetwork",
+    "RemoveVolume",
     "RenameContainer",
     "RestartContainer",
     "StartContainer",
@@ -52,6 +53,13 @@ class CreateVolume:
 @dataclass(frozen=True, slots=True)
 class RemoveNetwork:
     """Remove a network that nothing uses any more."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveVolume:
+    """Delete the volume with all its data: only for a purge."""
 
     name: str
 
@@ -127,6 +135,7 @@ Step = (
     | CreateNetwork
     | CreateVolume
     | RemoveNetwork
+    | RemoveVolume
     | CreateContainer
     | StartContainer
     | StopContainer

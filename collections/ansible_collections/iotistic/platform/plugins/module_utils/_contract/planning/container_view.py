@@ -104,9 +104,12 @@ class View:
         ) and not any(found.ports & each.ports for each in self.target.containers)
 
     def left(self) -> frozenset[str]:
-        """Return the services whose containers stay as they are: refused ones, and held ones."""
+        """Return the services whose containers no other service's steps touch.
+
+        They are refused, held, or being purged.
+        """
         refused = frozenset(each.service_id for each in self.target.refused)
-        return refused | self.world.held_services
+        return refused | self.world.held_services | self.target.purged_services
 
     def stands_in_the_way(self, found: Container) -> bool:
         """Tell whether it is replaced anyway, and has to go before others come.

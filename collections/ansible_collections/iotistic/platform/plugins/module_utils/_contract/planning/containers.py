@@ -1,8 +1,9 @@
 # Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """What brings the containers of a device from what is there to what is wanted.
 
-The order holds a promise: all images are there before anything is stopped, and no volume is
-ever removed. Whoever carries a plan out runs its first step, observes, and plans again.
+The order holds a promise: all images are there before anything is stopped, and no volume is ever
+removed, but for a purge that a person asked for. Whoever carries a plan out runs its first step,
+observes, and plans again.
 """
 
 import graphlib
@@ -28,6 +29,7 @@ from .container_steps import (
     RemoveContainer,
     RemoveImage,
     RemoveNetwork,
+    RemoveVolume,
     RenameContainer,
     RestartContainer,
     StartContainer,
@@ -58,6 +60,7 @@ __all__ = [
     "RemoveContainer",
     "RemoveImage",
     "RemoveNetwork",
+    "RemoveVolume",
     "RenameContainer",
     "RestartContainer",
     "StartContainer",
@@ -81,9 +84,11 @@ def plan(actual: World, desired: Target) -> Plan:
     """Return all steps from ``actual`` to ``desired``; none when nothing can or must be done."""
     view = View(actual, desired)
     cleared = (
+        *_purged_containers(view),
         *_pulls(view, late=False),
         *_missing_networks_and_volumes(view),
         *_removals(view),
+        *_purged_volumes(view),
     )
     steps = (*_pulls(view, late=True), *_service_steps(view), *_unused_networks(view))
     settled = not cleared and not steps and all(is_as_wanted(actual, e) for e in desired.containers)
@@ -112,6 +117,26 @@ def _is_due(world: World, image: str, services: list[WantedContainer]) -> bool:
     always = any(each.always_pull for each in services)
     missing = image not in world.images or (always and image not in world.fresh_images)
     return missing and image not in world.held_images
+
+
+def _purged_containers(view: View) -> Iterator[Step]:
+    for found in sorted(_being_purged(view), key=lambda each: each.name):
+        if found.service_id not in view.world.held_services:
+            yield from _removal(found)
+
+
+def _purged_volumes(view: View) -> Iterator[Step]:
+    """Yield the removal of data, once nothing is left that is known to use it."""
+    held = view.world.held_services
+    if not any(each.service_id in held for each in _being_purged(view)):
+        for name in sorted(view.target.purged_volumes & view.world.volumes):
+            if name not in view.world.held_removals:
+                yield RemoveVolume(name)
+
+
+def _being_purged(view: View) -> list[Container]:
+    services = view.target.purged_services
+    return [each for each in view.world.containers if each.service_id in services]
 
 
 def _missing_networks_and_volumes(view: View) -> Iterator[Step]:
@@ -152,7 +177,7 @@ def _steps_of(view: View, wanted: WantedContainer, starting: frozenset[str]) -> 
     if found is not None and not difference(view.world, wanted, found):
         if completed(wanted, found) and wanted.state is ServiceState.RUNNING:
             return
-        if _is_failing(view.world, wanted, found):
+        if _is_to_restart(view, wanted, found):
             yield RestartContainer(wanted.service_id, wanted.name)
             return
         state = found.state
@@ -164,9 +189,10 @@ def _steps_of(view: View, wanted: WantedContainer, starting: frozenset[str]) -> 
     yield from _transition(wanted, state, may_start=view.may_start(wanted, starting))
 
 
-def _is_failing(world: World, wanted: WantedContainer, found: Container) -> bool:
+def _is_to_restart(view: View, wanted: WantedContainer, found: Container) -> bool:
     running = found.state is EngineState.RUNNING and wanted.state is ServiceState.RUNNING
-    return running and found.id in world.failing
+    asked = (found.id, found.started_at) in view.target.restarts
+    return running and (asked or found.id in view.world.failing)
 
 
 def _way_cleared(view: View, wanted: WantedContainer, found: Container | None) -> Iterator[Step]:
