@@ -19,7 +19,7 @@ from iotistic_agent.steadiness import Steadiness
 from iotistic_contract.device_target import read_target
 from iotistic_contract.planning.container_body import Device
 from iotistic_contract.planning.container_target import HostPaths, target_from
-from iotistic_contract.planning.containers import Target, World
+from iotistic_contract.planning.containers import Step, Target, World
 from iotistic_contract.planning.holds import holds
 from iotistic_contract.planning.local_overrides import ended, laid_over, live, next_end, purged
 from iotistic_contract.planning.policy import Policy
@@ -30,6 +30,7 @@ from iotistic_contract.planning.release import (
     Patience,
     Trial,
     Wait,
+    awaits_images,
     gated_services,
     held_target,
     judge,
@@ -76,7 +77,8 @@ class Releases:
         is_candidate = stored is None or stored.etag != newest.etag
         meaning = self._meaning(newest, policy, policy_hash, host)
         committed = None if stored is None else self._meaning(stored, policy, policy_hash, host)
-        held = self._holds() if is_candidate and committed is not None else ()
+        may_be_held = is_candidate and not self._store.targets.has_begun(newest.etag)
+        held = self._holds() if may_be_held and committed is not None else ()
         target = meaning
         if held and committed is not None:
             target = held_target(meaning, committed)
@@ -105,9 +107,18 @@ class Releases:
         over = ended(choice.actions, own, world, self._now())
         return self._store.local_overrides.forget(over) > 0
 
-    def step_ahead(self, choice: Choice) -> None:
-        """Note that a step that touches containers is about to be done."""
-        if choice.on_trial and choice.stored.etag not in self._began:
+    def step_ahead(self, choice: Choice, step: Step, world: World) -> None:
+        """Note that ``step`` is about to be done.
+
+        The first of a service that a candidate changes or drops begins its trial: from then on
+        nobody holds that.
+        """
+        if not choice.on_trial or choice.stored.etag in self._began:
+            return
+        service_id = getattr(step, "service_id", None)
+        gated = gated_services(choice.target, choice.committed, world.images, choice.pins)
+        known = {each.service_id for each in choice.target.containers}
+        if service_id is not None and (service_id in gated or service_id not in known):
             self._began = {choice.stored.etag: self._monotonic()}
             self._store.targets.begin_trial(choice.stored.etag)
 
@@ -122,6 +133,8 @@ class Releases:
         boots = self._store.targets.boots(etag)
         if boots > 0:
             self._began.setdefault(etag, now)
+        if etag in self._began and awaits_images(world, choice.target):
+            self._began[etag] = now
         began = self._began.get(etag)
         trial = Trial(
             gated=gated_services(choice.target, choice.committed, world.images, choice.pins),

@@ -105,7 +105,7 @@ class Workshop:
         if isinstance(step, PullImage):
             self._pulls.begin(step.image)
             return
-        self._releases.step_ahead(choice)
+        self._releases.step_ahead(choice, step, world)
         wanted = self._wanted(step, choice.target)
         try:
             self._check_not_crashing(step, world)
@@ -123,11 +123,11 @@ class Workshop:
             self._releases.settle(situation.choice, situation.world, verdict)
 
     def _begin_anew(self, choice: Choice | None) -> None:
-        """Forget failures when another target applies."""
+        """Forget failures when another target applies, or one that was held until now."""
         applied = None if choice is None else (choice.stored.etag, choice.on_trial)
         if applied != self._applied and applied is not None:
+            self._retries.forget_all()
             if self._applied is None or self._applied[0] != applied[0]:
-                self._retries.forget_all()
                 self._pulls.begin_anew()
             self._applied = applied
         self._heed(LocalActions() if choice is None else choice.actions)
@@ -254,6 +254,7 @@ def _with_pulls(world: World, pulls: Pulls) -> World:
         held_images=world.held_images | pulls.under_way,
         fresh_images=frozenset(pulls.fresh),
         cramped_images=frozenset(pulls.cramped),
+        coming_images=pulls.under_way,
     )
 
 

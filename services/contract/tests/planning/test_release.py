@@ -1,5 +1,6 @@
 """When a candidate is committed, waits, or is given up."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,13 +18,14 @@ from iotistic_contract.planning.release import (
     Patience,
     Trial,
     Wait,
+    awaits_images,
     gated_services,
     held_target,
     judge,
     patience_for,
 )
 from iotistic_contract.probes import Probe, TcpProbe
-from iotistic_contract.target_state import ServiceState
+from iotistic_contract.target_state import ServiceState, UpdateStrategy
 from iotistic_contract.update_window import UpdateWindow
 
 PATIENCE = Patience(window=10, timeout=300)
@@ -39,8 +41,8 @@ def wanted(name: str = "one", **rest: Any) -> c.WantedContainer:
 
 
 def found(**rest: Any) -> c.Container:
-    fields: dict[str, Any] = {"state": c.EngineState.RUNNING, "config_hash": "a", **rest}
-    return c.Container(id="1", name="iot-one", service_id="one", image_id="i", **fields)
+    fields: dict[str, Any] = {"state": c.EngineState.RUNNING, "config_hash": "a", "image_id": "i"}
+    return c.Container(id="1", name="iot-one", service_id="one", **fields | rest)
 
 
 def world(*containers: c.Container) -> c.World:
@@ -96,6 +98,8 @@ def test_what_another_release_did_is_not_held_against_this_one() -> None:
     assert judge(at, TARGET, trial(gated=frozenset()), PATIENCE) == Commit()
     older = world(found(health="unhealthy", config_hash="older"))
     assert judge(older, TARGET, trial(), PATIENCE) == Wait(280.0), "it isn't the new container"
+    moved = world(found(restarts=3, image_id="what the tag meant then"))
+    assert judge(moved, TARGET, trial(), PATIENCE) == Wait(280.0), "its mend is about to come"
     twice = trial(faults={"one": Fault("start", "boom", 2)})
     assert judge(world(), TARGET, twice, PATIENCE) == Wait(280.0)
 
@@ -104,6 +108,34 @@ def test_its_time_begins_with_the_first_step_and_ends() -> None:
     assert judge(world(), TARGET, trial(age=None), PATIENCE) == Wait()
     verdict = judge(world(found(health="starting")), TARGET, trial(age=300.0), PATIENCE)
     assert verdict == GiveUp(Fault("health", "one not healthy after 300 s"))
+
+
+def test_what_it_did_not_change_and_never_runs_does_not_undo_it() -> None:
+    target = c.Target(containers=(wanted(), wanted("broken")))
+    at = world(found())
+    assert judge(at, target, trial(steady={"one": 10.0}), PATIENCE) == Wait(280.0)
+    late = trial(steady={"one": 10.0}, age=300.0)
+    assert judge(at, target, late, PATIENCE) == Commit()
+
+
+def test_its_time_stands_still_while_images_come() -> None:
+    moving = c.Target(containers=(wanted(always_pull=True),))
+    frugal = UpdateStrategy.DELETE_THEN_DOWNLOAD
+    making_room = c.Target(containers=(wanted(update_strategy=frugal),))
+    for target in (TARGET, moving, making_room):
+        assert not awaits_images(world(found()), target)
+        assert awaits_images(replace(world(found()), coming_images=frozenset({"app:1"})), target)
+    assert awaits_images(c.World(), TARGET), "it can't be pulled, and the old one runs on"
+    assert not awaits_images(c.World(), making_room), "nothing runs on"
+
+
+def test_a_moving_tag_is_looked_up_before_the_old_container_goes() -> None:
+    target = c.Target(containers=(wanted(always_pull=True, config_hash="b", release_hash="b"),))
+    looked_up = frozenset({"app:1"})
+    coming = replace(world(found()), held_images=looked_up, coming_images=looked_up)
+    assert c.plan(coming, target).steps == ()
+    in_vain = replace(world(found()), held_images=looked_up)
+    assert c.plan(in_vain, target).steps, "the registry is away: what is there has to do"
 
 
 def test_a_machine_that_restarts_again_and_again_gets_its_old_release() -> None:

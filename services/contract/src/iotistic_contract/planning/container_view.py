@@ -62,9 +62,21 @@ class View:
         )
 
     def lacks_image(self, wanted: WantedContainer) -> bool:
-        """Tell whether its image is neither there nor comes by this plan."""
+        """Tell whether its image is neither there nor comes by this plan.
+
+        One of a moving tag that is being looked up may be another one than that which is there.
+        """
         image = wanted.image
-        return image not in self.world.images and image in self.world.held_images
+        stale = wanted.always_pull and image in self.world.coming_images
+        return (stale or image not in self.world.images) and image in self.world.held_images
+
+    def awaits_images(self) -> bool:
+        """Tell whether images are on their way, or are to come before anything is stopped."""
+        return any(
+            each.image in self.world.coming_images
+            or (each.image not in self.world.images and self.strategy(each) not in _MAKING_ROOM)
+            for each in self.target.containers
+        )
 
     def deletes_first(self) -> bool:
         """Tell whether an image waits for the room that others take."""

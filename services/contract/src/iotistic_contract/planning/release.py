@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..target_state import ServiceState
-from .container_match import is_as_wanted, own_container
+from .container_match import difference, is_as_wanted, own_container
+from .container_view import View
 from .container_world import Container, EngineState, Target, WantedContainer, World
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Patience",
     "Trial",
     "Wait",
+    "awaits_images",
     "gated_services",
     "held_target",
     "judge",
@@ -50,7 +52,7 @@ class Trial:
     """How a candidate has gone so far.
 
     ``gated`` are the ids of the services that it changed. ``age`` is in seconds since the first
-    step that touched a container, None before. ``steady`` says by service for how many seconds it
+    step that touched one of them and since its images are there, None before. ``steady`` says by service for how many seconds it
     has been healthy without a break. ``boots`` counts the agent's starts in the middle of it.
     ``looking_up``: an image of a moving tag hasn't been asked for yet.
     """
@@ -124,13 +126,18 @@ def judge(world: World, target: Target, trial: Trial, patience: Patience) -> Wai
     fault = next(_broken(world, gated, trial), None)
     if trial.may_go_back and fault is not None:
         return GiveUp(fault)
-    if trial.may_go_back and _is_too_old(trial, patience):
-        return GiveUp(_never_healthy(gated, trial, patience))
-    if trial.looking_up or not all(is_as_wanted(world, each) for each in target.containers):
-        return Wait(_left(trial, patience), fault)
     waits = [patience.window - trial.steady.get(each.service_id, 0.0) for each in gated]
     longest = max(waits, default=0.0)
+    if trial.may_go_back and _is_too_old(trial, patience):
+        return Commit() if longest <= 0 else GiveUp(_never_healthy(gated, trial, patience))
+    if trial.looking_up or not all(is_as_wanted(world, each) for each in target.containers):
+        return Wait(_left(trial, patience), fault)
     return Commit() if longest <= 0 else Wait(longest, fault)
+
+
+def awaits_images(world: World, target: Target) -> bool:
+    """Tell whether the time of a trial stands still, for images that aren't there yet."""
+    return View(world, target).awaits_images()
 
 
 def patience_for(target: Target, asked: Patience) -> Patience:
@@ -177,8 +184,8 @@ def _broken(world: World, gated: Iterable[WantedContainer], trial: Trial) -> Ite
         if fault is not None and fault.count >= TIMES:
             yield Fault(fault.type, f"{wanted.service_name}: {fault.message}", fault.count)
         found = own_container(world, wanted)
-        if found is None or found.config_hash != wanted.config_hash:
-            continue
+        if found is None or difference(world, wanted, found):
+            continue  # it is the former release's
         why = _unwell(found)
         if why is not None:
             yield Fault("health", f"{wanted.service_name}: {why}")

@@ -99,6 +99,7 @@ class Targets:
             self._drop("previous")
             self._move("committed", "previous")
             self._move("candidate", "committed")
+            self._forget_trial(etag)
             for reference, image_id in images.items():
                 self._database.run(
                     "INSERT OR REPLACE INTO release_images VALUES (?, ?, ?)",
@@ -119,6 +120,7 @@ class Targets:
                 return False
             self._drop("failed")
             self._move("candidate", "failed")
+            self._forget_trial(etag)
             self._database.run("UPDATE target_state SET failure = ? WHERE slot = 'failed'", message)
             self._database.run("INSERT OR REPLACE INTO given_up VALUES (?, ?)", etag, type_)
             self._forget_others()
@@ -136,6 +138,10 @@ class Targets:
         row = self._database.row("SELECT boots FROM trials WHERE etag = ?", etag)
         return 0 if row is None else int(row[0])
 
+    def has_begun(self, etag: str) -> bool:
+        """Tell whether a step of the candidate was done."""
+        return self._database.row("SELECT 1 FROM trials WHERE etag = ?", etag) is not None
+
     def begin_trial(self, etag: str) -> None:
         """Note that the candidate's first step is about to be done; again is fine."""
         self._database.run("INSERT OR IGNORE INTO trials VALUES (?, 0)", etag)
@@ -147,6 +153,10 @@ class Targets:
     def _is_candidate(self, etag: str) -> bool:
         query = "SELECT 1 FROM target_state WHERE slot = 'candidate' AND etag = ?"
         return self._database.row(query, etag) is not None
+
+    def _forget_trial(self, etag: str) -> None:
+        """Let a target that comes again, from a cloud that was restored, be tried as a new one."""
+        self._database.run("DELETE FROM trials WHERE etag = ?", etag)
 
     def _drop(self, slot: str) -> None:
         self._database.run("DELETE FROM target_state WHERE slot = ?", slot)
