@@ -11,6 +11,7 @@ import pytest
 from edge.agent.tests.test_store import NOW, TARGET, UUID, registration
 from iotistic_agent.adapters.keys import device_keys
 from iotistic_agent.adapters.store import Store
+from iotistic_agent.adapters.store.copy import _with_checksum
 from iotistic_agent.adapters.store.sealing import Sealer
 from iotistic_pki.files import write_atomic
 from iotistic_pki.keys import public_der
@@ -86,6 +87,34 @@ def test_the_copy_follows_each_change(filled):
     assert store.identity.registration() == newer
     assert store.renewals.pending_key() is None
     assert store.targets.wanted().version == 2
+    store.close()
+
+
+def test_images_and_what_was_given_up_come_back(filled):
+    store = opened(filled)
+    store.targets.commit('"2-b"', {"app:1": "sha256:a"})
+    store.targets.keep(replace(TARGET, etag='"3-c"', version=3))
+    store.targets.give_up('"3-c"', "health", "it is unwell")
+    failed = store.targets.slot("failed")
+    store.close()
+    damage(filled)
+    store = opened(filled)
+    assert store.targets.images('"2-b"') == {"app:1": "sha256:a"}, "its tags may have moved"
+    assert store.targets.slot("failed") == failed
+    assert failed.was_given_up
+    assert store.targets.is_known('"3-c"'), "it isn't tried again"
+    store.close()
+
+
+def test_a_copy_of_an_earlier_agent_is_used_as_far_as_it_goes(filled):
+    copy = filled.with_name("device.copy")
+    body = json.loads(copy.read_bytes())["body"]
+    for name in ("images", "failed", "givenUp"):
+        del body[name]
+    copy.write_bytes(_with_checksum(body))
+    damage(filled)
+    store = opened(filled)
+    assert store.targets.wanted() == TARGET
     store.close()
 
 

@@ -1,4 +1,4 @@
-"""The second copy: who the device is and what it last committed, beside the database."""
+"""The second copy: who the device is, what it last committed and gave up, beside the database."""
 
 import hashlib
 import json
@@ -17,7 +17,16 @@ __all__ = ["SecondCopy"]
 
 _DEVICE, _RENEWAL = "SELECT * FROM device", "SELECT name, value FROM renewal ORDER BY name"
 _COMMITTED = "SELECT etag, version, document FROM target_state WHERE slot = 'committed'"
-_MARK = "SELECT etag, storedAt FROM target_state WHERE slot = 'committed'"
+_FAILED = "SELECT etag, version, document, failure FROM target_state WHERE slot = 'failed'"
+_GIVEN_UP = "SELECT etag, type FROM given_up"
+_IMAGES = (
+    "SELECT reference, imageId FROM release_images JOIN target_state USING (etag)"
+    " WHERE slot = 'committed' ORDER BY reference"
+)
+_MARK = (
+    "SELECT slot, etag, storedAt, failure FROM target_state"
+    " WHERE slot IN ('committed', 'failed') ORDER BY slot"
+)
 
 
 class SecondCopy:
@@ -34,16 +43,19 @@ class SecondCopy:
 
         A disk that is full is no reason for the change itself to fail: the next one tries again.
         """
-        mark = (database.row(_DEVICE), database.rows(_RENEWAL), database.row(_MARK), self._names())
+        mark = (database.row(_DEVICE), database.rows(_RENEWAL), database.rows(_MARK), self._names())
         if mark == self._written or mark[0] is None:
             return
-        body = {
-            "device": database.named_row(_DEVICE),
-            "renewal": dict(mark[1]),
-            "committed": database.named_row(_COMMITTED),
-            "keys": {name: self._sealed(name) for name in mark[3]},
-        }
         try:
+            body = {
+                "device": database.named_row(_DEVICE),
+                "renewal": dict(mark[1]),
+                "committed": database.named_row(_COMMITTED),
+                "images": dict(database.rows(_IMAGES)),
+                "failed": database.named_row(_FAILED),
+                "givenUp": dict(database.rows(_GIVEN_UP)),
+                "keys": {name: self._sealed(name) for name in mark[3]},
+            }
             write_atomic(self._path, _with_checksum(body), 0o600)
         except OSError as exc:
             log(Component.AGENT).error("second_copy_not_written", extra={"reason": str(exc)})
@@ -59,14 +71,12 @@ class SecondCopy:
         if body is None:
             return False
         self._restore_keys(body["keys"])
-        row, committed = dict(body["device"]), body["committed"]
+        row = dict(body["device"])
         with database.transaction():
             database.insert("device", row)
             for name, value in body["renewal"].items():
                 database.insert("renewal", {"name": name, "value": value})
-            if committed is not None:
-                stored = {"slot": "committed", "storedAt": database.now(), **committed}
-                database.insert("target_state", stored)
+            _restore_targets(database, body)
         log(Component.AGENT).warning("state_restored", extra={"uuid": row["uuid"]})
         return True
 
@@ -95,6 +105,19 @@ class SecondCopy:
             opened, path = self._sealer.open(sealed, name), self._keys / name
             if opened is not None and Path(name).name == name and not path.exists():
                 write_atomic(path, b64u_decode(opened), 0o600)
+
+
+def _restore_targets(database: Database, body: Mapping[str, Any]) -> None:
+    """Fill in what was committed with its images, and what was given up; earlier agents kept less."""
+    for slot in ("committed", "failed"):
+        target = body.get(slot)
+        if target is not None:
+            database.insert("target_state", {"slot": slot, "storedAt": database.now(), **target})
+    for reference, image_id in body.get("images", {}).items():
+        pin = {"etag": body["committed"]["etag"], "reference": reference, "imageId": image_id}
+        database.insert("release_images", pin)
+    for etag, type_ in body.get("givenUp", {}).items():
+        database.insert("given_up", {"etag": etag, "type": type_})
 
 
 def _with_checksum(body: Mapping[str, Any]) -> bytes:
