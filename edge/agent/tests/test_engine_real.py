@@ -267,3 +267,20 @@ def test_events_tell_of_this_device_alone(bench):
     bench.host.docker("pause", bench.name("one"))
     time.sleep(0.3)
     assert collected == ["create", "start", "pause"]
+
+
+def test_a_command_that_hangs_is_begun_once(bench):
+    target = bench.target(one={"config": {"command": ["busybox", "sleep", "600"]}})
+    bench.settle(target)
+    ((container, _),) = bench.states(target).values()
+    hangs = ("busybox", "sleep", "77")
+    quiet = ("busybox", "sh", "-c", "exec >&- 2>&-; busybox sleep 77")
+    before = "the one before hasn't ended yet"
+    for command in (hangs, quiet):
+        for why in ("no end|no answer", before, before):
+            with pytest.raises(EngineFault, match=why):
+                bench.engine.execute(container, command, 0.5)
+    running = bench.host.docker("top", container).splitlines()
+    assert sum(line.endswith("  busybox sleep 77") for line in running) == 2
+    assert bench.engine.execute(container, ("busybox", "sh", "-c", "exit 3"), 5.0) == 3
+    assert bench.engine.execute(container, ("busybox", "true"), 5.0) == 0

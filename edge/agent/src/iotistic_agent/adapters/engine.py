@@ -47,6 +47,7 @@ __all__ = ["DockerEngine"]
 _DEFAULT_GRACE = 10
 _LONGEST_GRACE = 3700.0
 _CHUNK = 65_536
+_A_MOMENT, _MOST_HUNG = 0.05, 256
 Reveal = Callable[[WantedContainer], Mapping[str, str]]
 
 
@@ -64,6 +65,7 @@ class DockerEngine:
         self._device = device
         self._reveal = reveal
         self._label = f"iotistic.device={device.uuid}"
+        self._hung: dict[tuple[str, tuple[str, ...]], str] = {}
 
     def interrupt(self) -> None:
         """End all calls that are under way, from another thread."""
@@ -117,17 +119,43 @@ class DockerEngine:
                     yield str(event.get("Action", "")).partition(":")[0]
 
     def execute(self, container: str, command: tuple[str, ...], limit: float) -> int:
-        """Run a command in a container and return its exit code; EngineFault past ``limit`` s."""
+        """Run a command in a container and return its exit code; EngineFault past ``limit`` s.
+
+        The engine can't end one that hangs; while it goes on, it isn't begun once more.
+        """
+        hung = self._hung.pop((container, command), None)
+        if hung is not None and self._exit_code(hung) is None:
+            self._hung[container, command] = hung
+            raise EngineFault("engine", "the one before hasn't ended yet")
         body = {"Cmd": list(command), "AttachStdout": True, "AttachStderr": True}
         made = self._do("POST", f"/containers/{quote(container)}/exec", body, timeout=limit)
-        target = self._api.path(f"/exec/{made['Id']}/start")
+        try:
+            return self._ended(made["Id"], limit)
+        except EngineFault:
+            self._hung[container, command] = made["Id"]
+            while len(self._hung) > _MOST_HUNG:
+                del self._hung[next(iter(self._hung))]
+            raise
+
+    def _ended(self, id_: str, limit: float) -> int:
+        """Start what is to be executed, and return its exit code once it has one."""
+        deadline = time.monotonic() + limit
         start = {"Detach": False, "Tty": False}
-        with self._api.http.open("POST", target, start, limit) as answer:
-            deadline = time.monotonic() + limit
-            while answer.read1(_CHUNK):  # what it says is of no interest, its end is
-                if time.monotonic() > deadline:
-                    raise EngineFault("engine", f"no end within {limit:.0f} s")
-        return int(self._api.get(f"/exec/{made['Id']}/json").get("ExitCode") or 0)
+        with self._api.http.open("POST", self._api.path(f"/exec/{id_}/start"), start, limit) as out:
+            while out.read1(_CHUNK) and time.monotonic() <= deadline:
+                """What it says is of no interest, its end is."""
+        while (code := self._exit_code(id_)) is None:
+            if time.monotonic() > deadline:
+                raise EngineFault("engine", f"no end within {limit:.0f} s")
+            time.sleep(_A_MOMENT)
+        return code
+
+    def _exit_code(self, id_: str) -> int | None:
+        """Return what it ended with, None while it runs; one that is forgotten ended badly."""
+        status, answer = self._api.call("GET", f"/exec/{id_}/json")
+        if status == 200 and answer.get("Running"):
+            return None
+        return int(answer.get("ExitCode") or 0) if status == 200 else 255
 
     def data_root(self) -> Path:
         """Return where the engine keeps images and volumes; EngineFault when it doesn't tell."""
