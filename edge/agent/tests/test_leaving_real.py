@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 
 from edge.agent.tests.device import app, applied
+from edge.agent.tests.pulling import Pulling
 from edge.agent.tests.test_iotctl_real import ask, iotctl
 from edge.agent.tests.test_store import TARGET
 from iotistic_agent import leaving
@@ -24,6 +25,7 @@ from iotistic_contract.codec import b64u_decode
 from iotistic_contract.provisioning import release_signed_bytes
 from iotistic_pki.keys import public_der
 from iotistic_pki.provisioning import stored_device_key, verifies
+from tests.fixtures.images import Writer, busybox_layer, layer
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 IMAGE = "a-device-of-its-own"
@@ -162,6 +164,17 @@ async def test_a_reset_cut_anywhere_ends_with_nothing_left(site, tenant, monkeyp
         signature = b64u_decode(body["signature"])
         assert verifies(stored_device_key(public_der(key)), signature, message)
     assert 1 <= len(tenant.released) <= 2
+
+
+async def test_a_reset_removes_what_a_release_brought_that_was_left(site, registry):
+    writer = Writer(registry.address)
+    pulling = Pulling(site.host, site.settings.state_dir / "images")
+    left = writer.image("test/left", busybox_layer(), layer({"f": b"left"}))
+    pulling.pull(f"{left.reference.rpartition(':')[0]}@{left.digest}")
+    (brought,) = pulling.table.all().values()
+    site.departures().begin(Leave.FACTORY_RESET, site.uuid)
+    await site.leave()
+    assert pulling.images.find(brought.id) is None
 
 
 async def test_a_reset_goes_on_when_nobody_hears_the_release(site, tenant):

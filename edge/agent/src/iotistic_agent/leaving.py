@@ -10,6 +10,7 @@ from pathlib import Path
 
 from iotistic_agent.adapters.cloud import Cloud, verified_by
 from iotistic_agent.adapters.erasing import Erasing
+from iotistic_agent.adapters.image_table import LOADED, ImageTable
 from iotistic_agent.adapters.keys import device_keys
 from iotistic_agent.adapters.store import Store
 from iotistic_agent.backoff import CLOUD
@@ -115,7 +116,8 @@ async def _erase_engine(
         with closing(_store(settings, now)) as store:
             targets = [store.targets.slot(slot) for slot in ("candidate", "committed", "previous")]
         wanted = {name for each in targets if each for name in _images_of(each.document)}
-        images = wanted | await asyncio.to_thread(erasing.images)
+        brought = {each.id for each in ImageTable(settings.state_dir / LOADED).all().values()}
+        images = wanted | brought | await asyncio.to_thread(erasing.images)
         departure = replace(departure, images=tuple(sorted(images)))
         departures.keep(departure)
     await asyncio.to_thread(erasing.remove_objects)

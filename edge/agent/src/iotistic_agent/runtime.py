@@ -16,7 +16,7 @@ from iotistic_agent.adapters.engine_api import EngineApi
 from iotistic_agent.adapters.engine_images import EngineImages
 from iotistic_agent.adapters.engine_logs import LogLine, read_logs
 from iotistic_agent.adapters.host import host_paths, mac_address, os_version
-from iotistic_agent.adapters.image_table import ImageTable
+from iotistic_agent.adapters.image_table import LOADED, ImageTable
 from iotistic_agent.adapters.keys import DeviceKeys, device_keys, local_token
 from iotistic_agent.adapters.machine import Machine
 from iotistic_agent.adapters.probes import asker
@@ -182,7 +182,7 @@ class Agent:
         images = BlobStore(
             self._settings.state_dir / "images", self._settings.registries.store_bytes
         )
-        loaded = ImageTable(images.folder / "images.json")
+        loaded = ImageTable(self._settings.state_dir / LOADED)
         engine = DockerEngine(self._settings.engine_socket, device, reveal, loaded)
         loading = EngineApi(self._settings.engine_socket)
         puller = Puller(EngineImages(loading), images, loaded, self._settings.registries)

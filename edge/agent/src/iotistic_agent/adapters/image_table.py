@@ -14,7 +14,10 @@ from iotistic_contract.codec import parse_json
 from iotistic_contract.errors import ContractFault
 from iotistic_pki.files import write_atomic
 
-__all__ = ["ImageTable", "LoadedImage", "UnderWay"]
+__all__ = ["LOADED", "ImageTable", "LoadedImage", "UnderWay"]
+
+LOADED = "images/images.json"
+"""Where a device has the table, in its folder of state."""
 
 
 @dataclass(frozen=True, slots=True)
