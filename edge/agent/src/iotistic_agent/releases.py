@@ -103,8 +103,8 @@ class Releases:
 
         The states of a candidate count only once it is committed.
         """
-        own = None if choice.is_candidate else choice.own
-        over = ended(choice.actions, own, world, self._now())
+        stays = not choice.is_candidate
+        over = ended(choice.actions, choice.own, world, self._now(), stays=stays)
         return self._store.local_overrides.forget(over) > 0
 
     def step_ahead(self, choice: Choice, step: Step, world: World) -> None:

@@ -200,10 +200,17 @@ def test_an_override_holds_until_its_end_or_the_targets_word(held, own, holds) -
 def test_a_target_that_may_not_stay_ends_no_override() -> None:
     asked_for = LocalActions(overrides=(override(),))
     candidate = c.Target(containers=(wanted(STOPPED),))
-    assert not ended(asked_for, None, world(), NOW)
+    assert not ended(asked_for, candidate, world(), NOW, stays=False)
     assert ended(asked_for, candidate, world(), NOW) == {override()}
     refusal = c.Refusal(app_id="app", service_id="one", type="policy", message="privileged")
     assert not ended(asked_for, c.Target(refused=(refusal,)), world(), NOW)
+
+
+def test_a_purge_of_an_app_without_data_is_done_in_a_trial_too() -> None:
+    purge = Purge(app_id="app", volumes=frozenset(), owner="ana", reason="anew")
+    asked_for, candidate = LocalActions(purges=(purge,)), c.Target(containers=(wanted(),))
+    assert not ended(asked_for, candidate, world(found()), NOW, stays=False)
+    assert ended(asked_for, candidate, world(), NOW, stays=False) == {purge}
 
 
 def test_a_restart_is_done_once() -> None:

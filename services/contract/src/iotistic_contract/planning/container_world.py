@@ -66,7 +66,8 @@ class World:
     ``images`` maps references to image ids, ``digests`` those to what registries call them, and
     ``networks`` names to ids. ``own_images`` are the references that this device brought, with
     their ids. ``fresh_images`` were pulled since the target came; ``cramped_images`` find no room
-    on the disk; ``coming_images`` are being pulled. ``failing`` are the ids of containers that don't answer their liveness probe.
+    on the disk; ``coming_images`` are being pulled. ``failing`` are the ids of containers that
+    don't answer their liveness probe.
     ``held_…`` are those whose last try failed, or is under way: they aren't asked for meanwhile.
     """
 

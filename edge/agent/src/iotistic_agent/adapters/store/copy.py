@@ -108,7 +108,7 @@ class SecondCopy:
 
 
 def _restore_targets(database: Database, body: Mapping[str, Any]) -> None:
-    """Fill in what was committed with its images, and what was given up; earlier agents kept less."""
+    """Fill in what was committed, and what was given up; earlier agents kept less."""
     for slot in ("committed", "failed"):
         target = body.get(slot)
         if target is not None:

@@ -120,17 +120,19 @@ def purged(target: Target, actions: LocalActions) -> tuple[WantedContainer, ...]
 
 
 def ended(
-    actions: LocalActions, target: Target | None, world: World, now: datetime
+    actions: LocalActions, target: Target, world: World, now: datetime, *, stays: bool = True
 ) -> frozenset[LocalOverride | Restart | Purge]:
     """Return what is over, and to be forgotten.
 
-    ``target`` is the device's own, None while it isn't sure whether that stays.
+    ``target`` is the device's own; its word ends an override only where it is sure that it stays.
     """
     lives = {
         (each.id, each.started_at) for each in world.containers if each.state is EngineState.RUNNING
     }
     restarted = (e for e in actions.restarts if (e.container_id, e.started_at) not in lives)
-    overrides = (each for each in actions.overrides if _has_ended(each, target, now))
+    overrides = (
+        each for each in actions.overrides if _has_ended(each, target if stays else None, now)
+    )
     emptied = (each for each in actions.purges if not any(_left(each, target, world)))
     return frozenset((*restarted, *overrides, *emptied))
 
@@ -153,9 +155,8 @@ def _has_ended(override: LocalOverride, target: Target | None, now: datetime) ->
     return override.service_id not in live((override,), target, now)
 
 
-def _left(purge: Purge, target: Target | None, world: World) -> Iterator[Container | str]:
+def _left(purge: Purge, target: Target, world: World) -> Iterator[Container | str]:
     """Yield what a purge has still to remove."""
-    services = target.containers if target else ()
-    ids = {each.service_id for each in services if each.app_id == purge.app_id}
+    ids = {each.service_id for each in target.containers if each.app_id == purge.app_id}
     yield from (each for each in world.containers if each.service_id in ids)
     yield from purge.volumes & world.volumes

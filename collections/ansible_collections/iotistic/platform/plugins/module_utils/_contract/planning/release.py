@@ -53,8 +53,9 @@ class Trial:
     """How a candidate has gone so far.
 
     ``gated`` are the ids of the services that it changed. ``age`` is in seconds since the first
-    step that touched one of them and since its images are there, None before. ``steady`` says by service for how many seconds it
-    has been healthy without a break. ``boots`` counts the agent's starts in the middle of it.
+    step that touched one of them and since its images are there, None before. ``steady`` says by
+    service for how many seconds it has been healthy without a break. ``boots`` counts the agent's
+    starts in the middle of it.
     ``looking_up``: an image of a moving tag hasn't been asked for yet.
     """
 
