@@ -22,8 +22,10 @@ from iotistic_contract.planning.containers import (
     StartContainer,
     World,
 )
+from iotistic_contract.planning.local_overrides import LocalActions, LocalOverride
 from iotistic_contract.planning.policy import Policy
-from iotistic_contract.planning.release import GiveUp
+from iotistic_contract.planning.release import Commit, GiveUp
+from iotistic_contract.target_state import ServiceState
 
 UUID = "0f8e3c1a-5a63-4c58-9a27-2f2f4b3a9d11"
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -108,6 +110,27 @@ async def test_an_image_that_comes_for_long_costs_a_trial_no_time(store, clock):
     assert not isinstance(tried.verdict(choice, HERE, {}), GiveUp)
     clock.seconds = 1300.0
     assert isinstance(tried.verdict(choice, HERE, {}), GiveUp)
+
+
+async def test_a_stop_by_a_person_gives_up_nothing_that_waits_for_it(store, clock):
+    waits = {"config": {"dependsOn": {"two": "started"}, "environment": {"RELEASE": "3"}}}
+    third = {"config": {"dependsOn": {"id-one": "started"}}}
+    apps = app("app:1", one=waits, two={}, three=third)
+    document = {"schema": 1, "version": 3, "apps": apps}
+    store.targets.keep(StoredTarget(etag='"3"', version=3, document=document))
+    tried = releases(store, clock)
+    tried.step_ahead(await tried.choose(), NEW, HERE)
+    clock.seconds = 300.0
+    assert isinstance(tried.verdict(await tried.choose(), HERE, {}), GiveUp)
+    stop = LocalOverride(
+        service_id="id-two",
+        state=ServiceState.STOPPED,
+        instead_of=ServiceState.RUNNING,
+        owner="ana",
+        reason="a look",
+    )
+    store.local_overrides.keep(LocalActions(overrides=(stop,)))
+    assert isinstance(tried.verdict(await tried.choose(), HERE, {}), Commit)
 
 
 class Engine:

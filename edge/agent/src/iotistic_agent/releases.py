@@ -21,7 +21,14 @@ from iotistic_contract.planning.container_body import Device
 from iotistic_contract.planning.container_target import HostPaths, target_from
 from iotistic_contract.planning.containers import Step, Target, World
 from iotistic_contract.planning.holds import holds
-from iotistic_contract.planning.local_overrides import ended, laid_over, live, next_end, purged
+from iotistic_contract.planning.local_overrides import (
+    ended,
+    laid_over,
+    live,
+    next_end,
+    purged,
+    waiting_for,
+)
 from iotistic_contract.planning.policy import Policy
 from iotistic_contract.planning.release import (
     Commit,
@@ -137,7 +144,8 @@ class Releases:
             self._began[etag] = now
         began = self._began.get(etag)
         trial = Trial(
-            gated=gated_services(choice.target, choice.committed, world.images, choice.pins),
+            gated=gated_services(choice.target, choice.committed, world.images, choice.pins)
+            - waiting_for(choice.target, choice.overrides),
             age=None if began is None else now - began,
             steady=self.steadiness.seconds(now),
             faults=_faults(choice.target, retries),

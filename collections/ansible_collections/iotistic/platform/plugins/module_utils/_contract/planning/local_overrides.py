@@ -22,6 +22,7 @@ __all__ = [
     "live",
     "next_end",
     "purged",
+    "waiting_for",
 ]
 
 
@@ -111,6 +112,30 @@ def laid_over(target: Target, actions: LocalActions, now: datetime) -> Target:
         purged_services=frozenset(each.service_id for each in gone),
         purged_volumes=frozenset(name for each in actions.purges for name in each.volumes),
     )
+
+
+def waiting_for(target: Target, overrides: Mapping[str, LocalOverride]) -> frozenset[str]:
+    """Return the services that can't start: somebody holds back what they depend on, however far.
+
+    ``overrides`` are those that hold, by service id.
+    """
+    back = {each for each, held in overrides.items() if held.state is not ServiceState.RUNNING}
+    waiting: frozenset[str] = frozenset()
+    while True:
+        names = {
+            (each.app_id, name)
+            for each in target.containers
+            if each.service_id in back | waiting
+            for name in (each.service_name, each.service_id)
+        }
+        found = frozenset(
+            each.service_id
+            for each in target.containers
+            if any((each.app_id, name) in names for name in each.depends_on)
+        )
+        if found == waiting:
+            return waiting
+        waiting = found
 
 
 def purged(target: Target, actions: LocalActions) -> tuple[WantedContainer, ...]:
