@@ -1,7 +1,9 @@
 """Does single probes: HTTP and TCP at the container's own address, commands inside it."""
 
+import re
 import socket
 import ssl
+import time
 from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 
@@ -11,6 +13,9 @@ from iotistic_contract.planning.containers import Container
 from iotistic_contract.probes import HttpProbe, Probe, TcpProbe
 
 __all__ = ["asker"]
+
+_STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})[ \r\n]")
+_LONGEST_LINE = 4096
 
 
 def asker(engine: DockerEngine) -> Callable[[Container, Probe], str | None]:
@@ -31,11 +36,12 @@ def asker(engine: DockerEngine) -> Callable[[Container, Probe], str | None]:
 
 def _http(address: str, probe: HttpProbe, limit: float) -> str | None:
     """GET; a redirect isn't followed, and https isn't verified: it is the device's own service."""
+    until = time.monotonic() + limit
     try:
         connection = _connection(address, probe, limit)
         try:
             connection.request("GET", probe.path, headers={"Connection": "close", **probe.headers})
-            status = connection.getresponse().status
+            status = _status(connection.sock, until)
         finally:
             connection.close()
     except (OSError, HTTPException, ValueError) as exc:
@@ -43,6 +49,24 @@ def _http(address: str, probe: HttpProbe, limit: float) -> str | None:
     expected = probe.expected_status
     well = status == expected if expected is not None else 200 <= status < 400
     return None if well else f"GET {probe.path} at port {probe.port} answers {status}"
+
+
+def _status(sock: socket.socket, until: float) -> int:
+    """Return the status of the answer's first line; however slowly it comes, no later."""
+    line = b""
+    while b"\n" not in line:
+        left = until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        sock.settimeout(left)
+        part = sock.recv(_LONGEST_LINE)
+        line += part
+        if not part or len(line) > _LONGEST_LINE:
+            raise ValueError("no HTTP answer")
+    found = _STATUS.match(line)
+    if found is None:
+        raise ValueError("no HTTP answer")
+    return int(found[1])
 
 
 def _connection(address: str, probe: HttpProbe, limit: float) -> HTTPConnection:
