@@ -13,7 +13,9 @@ import pytest
 
 from iotistic_agent.adapters.store import MAX_SET_ASIDE, Store, StoredTarget
 from iotistic_agent.faults import StoreFault
+from iotistic_agent.outgoing import OutgoingLine
 from iotistic_agent.registration import Registration
+from iotistic_contract.lanes import Lane
 from iotistic_contract.provisioning import BrokerConfig, MqttAccess
 from iotistic_contract.topics import device_topics
 
@@ -66,6 +68,21 @@ def test_a_registration_makes_the_next_poll_a_full_one(store):
     store.identity.register(registration())
     assert store.sync.etag() is None
     assert store.targets.wanted() == TARGET
+
+
+def test_what_waits_for_one_tenant_goes_to_no_other(path):
+    store = Store.open(path, lambda: NOW)
+    store.identity.uuid(UUID, str)
+    store.identity.register(registration())
+    line = OutgoingLine(at="2026-01-02T00:00:00.000Z", body={"message": "theirs"}, level="info")
+    store.outbox.add(Lane.LOGS, [line], lambda: "s")
+    store.sync.set_aside("report", {"theirs": True}, 422, "no")
+    store.identity.forget_registration()
+    store.close()
+    store = Store.open(path, lambda: NOW)
+    assert store.outbox.waiting() == {}
+    assert store._database.rows("SELECT 1 FROM set_aside") == []
+    store.close()
 
 
 def test_candidate_then_committed_then_previous(store):

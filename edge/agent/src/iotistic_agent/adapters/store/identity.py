@@ -136,12 +136,15 @@ class Identity:
             self._database.run("DELETE FROM credentials")
 
     def forget_registration(self) -> None:
-        """Keep uuid and API key alone of what the device registered as."""
+        """Keep uuid and API key alone of what the device registered as.
+
+        What waits for the cloud was for that registration's, and goes to no other one.
+        """
         gone = ", ".join(f"{name} = NULL" for name in _COLUMNS if name != "deviceApiKey")
         with self._database.transaction():
             self._database.run(f"UPDATE device SET {gone}, registeredAt = NULL")  # noqa: S608
-            self._database.run("DELETE FROM renewal")
-            self._database.run("DELETE FROM credentials")
+            for table in ("renewal", "credentials", "outbox", "set_aside"):
+                self._database.run(f"DELETE FROM {table}")  # noqa: S608 -- our own names
             self._sync.forget_etag()
 
     def seal_all(self) -> None:
