@@ -19,7 +19,6 @@ _KEY = {
     "pattern": r"^[\s\S]{1,4096}$",
     "description": "the whole string, iotp1…",
 }
-_UUID = {"type": "string", "minLength": 1, "description": "the device's uuid"}
 PROVISION = Body(
     {
         "key": Member(_KEY, required=True),
@@ -28,7 +27,7 @@ PROVISION = Body(
         "type": text("the device's type", 64),
     }
 )
-CONFIRM = Body({"confirm": Member(_UUID, required=True)})
+CONFIRM = Body({"confirm": text("the device's uuid", 64, required=True)})
 
 
 async def provisioning(inside: Inside, _request: Request) -> Answer:
