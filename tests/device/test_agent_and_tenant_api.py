@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
 ADDRESS = "127.77.5.17"
 CUSTOMER = "cust_" + "e6" * 16
-SCOPES = ("read", "devices", "target-states", "overrides", "provisioning-keys")
+SCOPES = ("read", "devices", "target-states", "overrides", "provisioning-keys", "upgrades")
 
 
 class RunningTenant:

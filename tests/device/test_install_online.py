@@ -22,6 +22,7 @@ from tests.device.installing import (
     arguments_and_environments,
     built_bundles,
     released,
+    renamed,
 )
 from tests.device.test_agent_and_tenant_api import ADDRESS, CUSTOMER, RunningTenant
 from tests.fixtures.broker import start_mosquitto
@@ -154,6 +155,48 @@ def test_one_line_and_the_device_is_online(
             docker_engine.docker("rm", "-f", each)
         for each in docker_engine.docker("network", "ls", "-q", "--filter", label).split():
             docker_engine.docker("network", "rm", each)
+
+
+def test_an_order_upgrades_an_agent_that_nobody_looks_after(
+    tenant: RunningTenant, target: Target, served: Path, tmp_path: Path
+) -> None:
+    """It was started in the background, so nothing starts it again; the broker tells it."""
+    done = run(pasted(tenant, target), tenant.string())
+    assert done.returncode == 0, done.stderr
+    (target.prefix / "etc/local.env").write_text(
+        "UPGRADE_WINDOW_MS=200\nPOLL_INTERVAL_MS=3600000\n"
+    )
+    target.install("--start", string="")
+    device, pid = Installed(target), target.pid()
+    until = time.monotonic() + 30
+    while tenant.call("GET", f"/api/v1/devices/{device.uuid}").status_code != 200:
+        assert time.monotonic() < until, device.log()
+        time.sleep(0.1)
+
+    (tmp_path / "next").mkdir()
+    shutil.copy(target.release.parent / "key.pem", tmp_path / "next")
+    bundles = renamed(built_bundles(), tmp_path / "bundles", "9.9")
+    shutil.copytree(released(tmp_path / "next", bundles), served, dirs_exist_ok=True)
+    answer = tenant.call("POST", f"/api/v1/devices/{device.uuid}/upgrade", {"version": "9.9"})
+    assert answer.status_code == 201, answer.text
+    until = time.monotonic() + 90
+    while True:
+        order = tenant.call("GET", f"/api/v1/devices/{device.uuid}/orders").json()["items"][0]
+        if order["status"] not in {"waiting", "running"}:
+            break
+        assert time.monotonic() < until, device.log()[-20:]
+        time.sleep(0.2)
+    assert (order["status"], order["output"]) == ("succeeded", None)
+    assert target.current.readlink().name == "9.9"
+    assert target.pid() == pid
+    assert target.running()
+    command = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    assert command[0] == f"{target.prefix}/9.9/bin/python"
+    assert "a newer release is installed" in target.install(string="", ok=False)
+    target.install("--uninstall", "--purge")
+    shown = Path(f"/proc/{pid}/cmdline")
+    assert not shown.exists() or not shown.read_bytes(), "ended, and perhaps not yet waited for"
+    assert [path.name for path in target.prefix.rglob("*")] == ["etc", "local.env"]
 
 
 @pytest.mark.parametrize("harmed", ["install.sh", "install.sh.sig", "release", "bundle"])

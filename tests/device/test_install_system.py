@@ -103,7 +103,7 @@ def test_systemd_runs_it(machine: Machine) -> None:
         "Type=simple",
         f"ExecStart={machine.prefix}/current/bin/iotistic-agent",
         f"EnvironmentFile={machine.prefix}/etc/agent.env",
-        f"ReadWritePaths={machine.state}",
+        f"ReadWritePaths={machine.state} {machine.prefix}",
         "NoNewPrivileges=yes",
         "ProtectSystem=strict",
     ):

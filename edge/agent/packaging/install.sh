@@ -7,9 +7,11 @@ umask 077
 export LC_ALL=C
 
 # What the release is; tools/release.py sets it. A line for each architecture: its name, file,
-# SHA-256, size in bytes, and the versions of Python that the file has wheels for.
+# SHA-256, size in bytes, and the versions of Python that the file has wheels for. The key is what
+# the agent verifies later releases by.
 VERSION='@VERSION@'
 RELEASED='@RELEASED@'
+KEY='@KEY@'
 BUNDLES='@BUNDLES@'
 
 MARK=.iotistic-agent
@@ -90,7 +92,7 @@ settle() {
     else
         prefix=${HOME:?}/.local/share/iotistic policy=$prefix/etc/policy.json
     fi
-    env_file=$prefix/etc/agent.env
+    env_file=$prefix/etc/agent.env release_key=$prefix/etc/release.pem
     [ -n "$state" ] || state=$(setting STATE_DIR)
     [ -n "$name" ] || name=$(setting DEVICE_NAME)
     [ -n "$engine" ] || engine=$(setting DOCKER_HOST)

@@ -55,6 +55,7 @@ make_environment() {
 }
 
 make_current() {
+    end_trial
     before=$(readlink "$prefix/current") || before=''
     [ "$before" != "$VERSION" ] || return 0
     [ -z "$before" ] || point previous "$before"
@@ -67,6 +68,13 @@ make_current() {
             *) rm -rf "$old" ;;
         esac
     done
+}
+
+# What a person installs takes the place of what an order began.
+end_trial() {
+    [ -L "$prefix/new" ] || return 0
+    rm -f "$prefix/new"
+    changed=yes
 }
 
 point() {
@@ -93,11 +101,15 @@ put() {
 write_settings() {
     mkdir -p "$prefix/etc" "$prefix/bin"
     chmod 755 "$prefix/bin"
+    put "$release_key" 644 <<TEXT
+$KEY
+TEXT
     put "$env_file" 600 <<TEXT
 # Written by install.sh; what you add belongs into local.env beside it.
 STATE_DIR=$state
 PROVISIONING_API_KEY_FILE=$key
 POLICY_FILE=$policy
+RELEASE_KEY_FILE=$release_key
 DEVICE_NAME=$name
 DOCKER_HOST=$engine
 TEXT

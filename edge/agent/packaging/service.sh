@@ -6,6 +6,7 @@ has_systemd() {
 
 # It sees the machine's own folders, as it compares paths that the engine would mount; so no private
 # /tmp, /dev or /home. Root needs no capability for its own files and for the engine's socket.
+# It writes its own folder when it upgrades itself.
 write_unit() {
     put "$UNIT" 644 <<TEXT
 [Unit]
@@ -26,7 +27,7 @@ NoNewPrivileges=yes
 CapabilityBoundingSet=CAP_DAC_READ_SEARCH
 ProtectSystem=strict
 ProtectHome=read-only
-ReadWritePaths=$state
+ReadWritePaths=$state $prefix
 ProtectKernelTunables=yes
 ProtectKernelModules=yes
 ProtectKernelLogs=yes

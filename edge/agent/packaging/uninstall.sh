@@ -25,12 +25,12 @@ remove() {
 
 # The mark goes last: a removal that was cut is one that can be repeated.
 remove_program() {
-    rm -f "$prefix/current" "$prefix/previous" "$prefix/.current.new" "$prefix/.previous.new"
+    for link in current previous new; do rm -f "$prefix/$link" "$prefix/.$link.new"; done
     for environment in "$prefix"/*/pyvenv.cfg; do
         [ ! -e "$environment" ] || rm -rf "${environment%/pyvenv.cfg}"
     done
     rm -rf "$prefix/.download" "${prefix:?}/bin"
-    rm -f "$env_file" "$env_file.new" "$prefix/.lock" "$prefix/$MARK"
+    rm -f "$env_file" "$env_file.new" "$release_key" "$prefix/.trial" "$prefix/.lock" "$prefix/$MARK"
     rmdir "$prefix/etc" 2>/dev/null || true
     rmdir "$prefix" 2>/dev/null || say "your own files in $prefix stay"
 }

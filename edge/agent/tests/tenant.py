@@ -13,6 +13,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from iotistic_agent.loops.orders import claimed_id
 from iotistic_contract.codec import b64u_encode, canonical, decode, encode
 from iotistic_contract.provisioning import (
     CertificatesRequest,
@@ -27,6 +28,7 @@ from iotistic_contract.topics import device_topics
 from iotistic_pki import ca
 from iotistic_pki.errors import ProvisioningRefused
 from iotistic_pki.keys import new_key, private_pem, spki_sha256
+from iotistic_pki.orders import order_jwk
 from iotistic_pki.provisioning import (
     ProvisioningKeys,
     WrappingKey,
@@ -67,6 +69,10 @@ class Tenant:
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
     sections: dict[str, Any] = field(default_factory=dict)
     lines: dict[str, list[Any]] = field(default_factory=dict)
+    order_key: Any = field(default_factory=lambda: new_key("ed25519"))
+    order: str | None = None
+    job_statuses: list[tuple[str, str, str | None]] = field(default_factory=list)
+    release: Path | None = None
     poll_interval_ms: int = 1000
     changed: threading.Condition = field(default_factory=threading.Condition)
     registration_id: str = ""
@@ -130,6 +136,8 @@ class Tenant:
         }
         if route in open_routes:
             return open_routes[route](request.body)
+        if route.startswith("/install/"):
+            return self.install_file(route.rpartition("/")[2])
         if route.endswith("/release"):
             self.released.append(request.body)
             return 204, {}, None
@@ -145,6 +153,8 @@ class Tenant:
         if request.method == "POST" and lane in {"logs", "metrics", "events", "readings"}:
             self.lines.setdefault(lane, []).extend(request.body)
             return 204, {}, None
+        if "/jobs/" in route:
+            return self.job(request, route.rpartition("/")[2])
         if request.method == "PATCH":
             another = request.body["epoch"] != self.sections.get("epoch")
             self.sections = request.body if another else {**self.sections, **request.body}
@@ -195,6 +205,23 @@ class Tenant:
         content = canonical(self.credentials_document())
         return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
 
+    def install_file(self, name: str) -> tuple[int, dict[str, str], Any]:
+        path = None if self.release is None else self.release / name
+        if path is None or not path.exists():
+            return 404, {}, {"code": "not_found", "title": "no such file"}
+        return 200, {}, path.read_bytes()
+
+    def job(self, request: Request, name: str) -> tuple[int, dict[str, str], Any]:
+        """Hand out ``order`` until its status is a final one."""
+        if request.method == "PATCH":
+            self.job_statuses.append((name, request.body["status"], request.body.get("output")))
+            if request.body["status"] != "running" and claimed_id(self.order or "") == name:
+                self.order = None
+            return 204, {}, None
+        if self.order is None:
+            return 204, {}, None
+        return 200, {}, {"order": self.order, "job": None}
+
     def key_exchange(self, body: Any) -> tuple[int, dict[str, str], Any]:
         exchange = decode(KeyExchangeRequest, body)
         answer = answer_key_exchange(exchange, self.keys, datetime.now(UTC), b"n" * 16)
@@ -227,7 +254,7 @@ class Tenant:
             },
             "api": {"endpoint": self.origin, "tlsConfig": {"caCert": self.ca_pem}},
             "vpn": None,
-            "orderPublicKeys": [],
+            "orderPublicKeys": [order_jwk(self.order_key)],
             "targetStateUrl": f"{self.origin}/api/v1/device/{uuid}/state",
         }
 
@@ -277,11 +304,7 @@ class _Handler(BaseHTTPRequestHandler):
             status, answer_headers, body = self.tenant.answer(request)
             self.tenant.requests.append(request)
             self.tenant.changed.notify_all()
-        raw = (
-            b""
-            if body is None
-            else (body.encode() if isinstance(body, str) else json.dumps(body).encode())
-        )
+        raw = _raw(body)
         self.send_response(status)
         for name, text in answer_headers.items():
             self.send_header(name, text)
@@ -295,6 +318,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         pass
+
+
+def _raw(body: Any) -> bytes:
+    if isinstance(body, bytes):
+        return body
+    if body is None:
+        return b""
+    return (body if isinstance(body, str) else json.dumps(body)).encode()
 
 
 class _QuietServer(ThreadingHTTPServer):

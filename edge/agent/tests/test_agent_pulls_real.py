@@ -95,7 +95,8 @@ def test_a_pull_that_nobody_wants_any_more_ends_and_leaves_nothing(
     wait_until(lambda: any(line["event"] == "pull_stopped" for line in device.log()))
     wait_until(lambda: images_of(device) == ["images.json"])
     table = json.loads((device.folder / "state" / "images" / "images.json").read_text())
-    assert (list(table["loaded"]), table["pulls"]) == ([busybox], {})
+    assert set(table["loaded"]) <= {busybox}, "it may have been on the engine already"
+    assert table["pulls"] == {}
 
 
 def test_always_looks_a_tag_up_for_each_target(device, tenant, writer, docker_engine):

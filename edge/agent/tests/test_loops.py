@@ -154,7 +154,11 @@ async def test_a_broker_without_mqtt_5_is_spoken_to_in_3_1_1(tmp_path):
 
     def make(modern, too_modern) -> Broker:
         hears = Hears(
-            subscribed=lambda: None, lost=lambda: None, update=lambda: None, too_modern=too_modern
+            subscribed=lambda: None,
+            lost=lambda: None,
+            update=lambda: None,
+            ordered=lambda: None,
+            too_modern=too_modern,
         )
         return Broker(who, tmp_path / "tls.key", hears, modern=modern)
 

@@ -31,14 +31,20 @@ BUNDLE = Bundle(
 MANIFEST = Manifest(
     version="0.1.0+3fa9c1d2", released=NOW, key="a" * 64, installer="d" * 64, bundles=(BUNDLE,)
 )
-TEMPLATE = "V='@VERSION@'\nR='@RELEASED@'\nB='@BUNDLES@'\n"
+TEMPLATE = "V='@VERSION@'\nR='@RELEASED@'\nK='@KEY@'\nB='@BUNDLES@'\n"
 PEM = "-----BEGIN PUBLIC KEY-----\nMCowBQ==\n-----END PUBLIC KEY-----\n"
 
 
 def test_a_manifest_comes_back_as_it_went() -> None:
     assert decode(Manifest, encode(MANIFEST)) == MANIFEST
-    names = {"install.sh", "install.sh.sig", "release.pem", "manifest.json", BUNDLE.file}
-    assert MANIFEST.files == names
+    signed = {"install.sh", "install.sh.sig", "manifest.json", "manifest.json.sig"}
+    assert MANIFEST.files == {"release.pem", BUNDLE.file} | signed
+
+
+def test_a_machine_gets_the_bundle_of_its_architecture_and_python() -> None:
+    assert MANIFEST.bundle_for("aarch64", "3.13") == BUNDLE
+    assert MANIFEST.bundle_for("aarch64", "3.12") is None
+    assert MANIFEST.bundle_for("x86_64", "3.11") is None
 
 
 @pytest.mark.parametrize(
@@ -82,15 +88,15 @@ def test_a_manifest_that_can_t_be_is_refused(change: dict[str, Any]) -> None:
 
 def test_the_script_gets_the_facts_in_the_place_of_its_marks() -> None:
     line = f"aarch64 {BUNDLE.file} {'c' * 64} 5 3.11,3.13"
-    assert released_script(TEMPLATE, MANIFEST) == (
-        f"V='0.1.0+3fa9c1d2'\nR='20260115103000'\nB='{line}'\n"
+    assert released_script(TEMPLATE, MANIFEST, PEM) == (
+        f"V='0.1.0+3fa9c1d2'\nR='20260115103000'\nK='{PEM.strip()}'\nB='{line}'\n"
     )
 
 
 @pytest.mark.parametrize("text", [TEMPLATE * 2, TEMPLATE.replace("@BUNDLES@", ""), ""])
 def test_a_script_without_exactly_these_marks_is_refused(text: str) -> None:
     with pytest.raises(ContractError):
-        released_script(text, MANIFEST)
+        released_script(text, MANIFEST, PEM)
 
 
 def test_the_script_is_composed_of_its_parts() -> None:

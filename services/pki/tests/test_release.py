@@ -12,8 +12,8 @@ import pytest
 
 from iotistic_contract.planning.agent_release import ReleaseKeyDiffers, plan
 from iotistic_pki.errors import KeyRefused, ReleaseRefused
-from iotistic_pki.keys import KeyKind, new_key, write_private
-from iotistic_pki.release import ReleaseFolder, read_manifest
+from iotistic_pki.keys import KeyKind, new_key, public_pem, write_private
+from iotistic_pki.release import ReleaseFolder, read_manifest, verified_manifest
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,7 +37,7 @@ def build(folder: Path, version: str = "0.1.0", content: bytes = b"wheels") -> N
 def release(tmp_path: Path) -> ReleaseFolder:
     build(tmp_path / "built")
     (tmp_path / "packaging").mkdir()
-    (tmp_path / "packaging/install.sh").write_text("'@VERSION@' '@RELEASED@' '@BUNDLES@'\n")
+    (tmp_path / "packaging/install.sh").write_text("'@VERSION@' '@RELEASED@' '@KEY@' '@BUNDLES@'\n")
     return ReleaseFolder(
         tmp_path / "release", tmp_path / "k/key.pem", tmp_path / "built", tmp_path / "packaging"
     )
@@ -144,3 +144,31 @@ def test_a_lost_key_isn_t_replaced_unasked(release: ReleaseFolder, tmp_path: Pat
     plan(release.read(NOW), release.wanted(), replace_key=True).apply(release)
     assert verified(folder)
     assert (folder / "release.pem").read_bytes() != before["release.pem"]
+
+
+def test_a_manifest_is_believed_by_its_signature_alone(
+    release: ReleaseFolder, tmp_path: Path
+) -> None:
+    run(release)
+    folder = tmp_path / "release"
+    content, signature, key = (
+        (folder / name).read_bytes()
+        for name in ("manifest.json", "manifest.json.sig", "release.pem")
+    )
+    assert verified_manifest(content, signature, key) == read_manifest(folder)
+    other = public_pem(new_key(KeyKind.ED25519))
+    for wrong in (
+        (content.replace(b"0.1.0", b"0.1.1"), signature, key),
+        (content, signature[:-1] + bytes([signature[-1] ^ 1]), key),
+        (content, b"", key),
+        (content, signature, other),
+    ):
+        with pytest.raises(ReleaseRefused, match="isn't signed by the release key"):
+            verified_manifest(*wrong)
+    with pytest.raises(ReleaseRefused, match="can't be read"):
+        verified_manifest(content, signature, b"no key")
+    with pytest.raises(ReleaseRefused, match="is Ed25519"):
+        verified_manifest(content, signature, public_pem(new_key(KeyKind.P256)))
+
+    (folder / "manifest.json.sig").write_bytes(signature[::-1])
+    assert run(release), "a release whose manifest nobody would believe is written again"

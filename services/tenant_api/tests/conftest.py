@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from iotistic_kit.testing import PostgresServer
 
 CUSTOMER = "cust_" + "a1" * 16
-ALL_SCOPES = ("read", "devices", "target-states", "overrides", "provisioning-keys")
+ALL_SCOPES = (
+    "read", "devices", "target-states", "overrides", "provisioning-keys", "upgrades"
+)  # fmt: skip
 
 
 PASSWORD = "four words make sense"

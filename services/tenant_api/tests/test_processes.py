@@ -145,7 +145,8 @@ def test_migrate_makes_tables_and_keys_once(environment: dict[str, str]) -> None
     first, second = run(environment, "migrate"), run(environment, "migrate")
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
     keys = environment["DATA_KEY_FILE"].rpartition("/")[0]
-    made = [f"{keys}/provisioning", f"{keys}/order.pem", f"{keys}/data.key"]
+    names = ("provisioning", "order.pem", "order-next.pem", "data.key")
+    made = [f"{keys}/{name}" for name in names]
     assert json.loads(first.stdout) == {"applied": ALL_MIGRATIONS, "made": made}
     assert json.loads(second.stdout) == {"applied": [], "made": []}
 

@@ -1,13 +1,12 @@
 """Sends one batch of a lane, and settles what the cloud says about it."""
 
-import asyncio
-
 from iotistic_agent.adapters.cloud import Cloud
 from iotistic_agent.adapters.store import Store
 from iotistic_agent.delivery import Fate, verdict
 from iotistic_agent.faults import CloudUnavailable, Refused, Unauthorized
 from iotistic_agent.logs import Component, log
 from iotistic_agent.outgoing import Waiting
+from iotistic_agent.threads import in_thread
 from iotistic_contract.lanes import MAX_LINES, NDJSON, Lane
 
 __all__ = ["Courier"]
@@ -38,7 +37,7 @@ class Courier:
         content = "\n".join(line.text for line in lines).encode("ascii") + b"\n"
         path = f"{self._path}/{lane}"
         try:
-            await asyncio.to_thread(self._cloud.send, path, content, NDJSON, lane)
+            await in_thread(self._cloud.send, path, content, NDJSON, lane)
         except Unauthorized:
             raise
         except Refused as exc:

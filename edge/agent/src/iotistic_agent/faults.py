@@ -17,9 +17,12 @@ __all__ = [
     "RegistrationRefused",
     "RegistryUnavailable",
     "Renewed",
+    "Restart",
     "SettingsRefused",
     "StoreFault",
     "Unauthorized",
+    "UpgradeFailed",
+    "UpgradeLater",
     "WrongDigest",
 ]
 
@@ -127,3 +130,15 @@ class Renewed(AgentFault):
 
 class RegistrationRefused(AgentFault):
     """The cloud refuses this device, or sent an answer that isn't taken; a person must look."""
+
+
+class UpgradeFailed(AgentFault):
+    """An ordered release can't be installed, and a repetition doesn't change that."""
+
+
+class UpgradeLater(AgentFault):
+    """An ordered release can't be installed now."""
+
+
+class Restart(AgentFault):
+    """The agent ends in order to be started anew, in the same process."""

@@ -20,6 +20,7 @@ from iotistic_agent.faults import CloudUnavailable, EngineFault, Refused
 from iotistic_agent.logs import Component, log
 from iotistic_agent.settings import Settings
 from iotistic_agent.signed_calls import device_path, release_body
+from iotistic_agent.threads import in_thread
 from iotistic_pki.files import sync_folder
 
 __all__ = ["leave"]
@@ -81,7 +82,7 @@ async def _reset(
             facts = {"reason": str(exc), "next_in": round(wait, 1)}
             log(Component.CONTAINERS).error("reset_waits_for_the_engine", extra=facts)
             await asyncio.sleep(wait)
-    await asyncio.to_thread(_erase_files, settings)
+    await in_thread(_erase_files, settings)
 
 
 async def _release(settings: Settings, now: Callable[[], datetime]) -> None:
@@ -98,7 +99,7 @@ async def _release(settings: Settings, now: Callable[[], datetime]) -> None:
         device_path(registration, "release"),
     )
     try:
-        await asyncio.to_thread(cloud.call, "POST", path, release_body(registration, keys.signing))
+        await in_thread(cloud.call, "POST", path, release_body(registration, keys.signing))
     except (CloudUnavailable, Refused) as exc:
         log(Component.PROVISIONING).error("not_released", extra={"reason": str(exc)})
     finally:
@@ -117,11 +118,11 @@ async def _erase_engine(
             targets = [store.targets.slot(slot) for slot in ("candidate", "committed", "previous")]
         wanted = {name for each in targets if each for name in _images_of(each.document)}
         brought = {each.id for each in ImageTable(settings.state_dir / LOADED).all().values()}
-        images = wanted | brought | await asyncio.to_thread(erasing.images)
+        images = wanted | brought | await in_thread(erasing.images)
         departure = replace(departure, images=tuple(sorted(images)))
         departures.keep(departure)
-    await asyncio.to_thread(erasing.remove_objects)
-    await asyncio.to_thread(erasing.remove_images, departure.images or ())
+    await in_thread(erasing.remove_objects)
+    await in_thread(erasing.remove_images, departure.images or ())
     return departure
 
 

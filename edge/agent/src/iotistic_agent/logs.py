@@ -24,6 +24,7 @@ class Component(StrEnum):
     MQTT = "mqtt"
     PROVISIONING = "provisioning"
     LOCAL_API = "localApi"
+    ORDERS = "orders"
 
 
 def log(component: Component) -> logging.Logger:

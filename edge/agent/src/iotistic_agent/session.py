@@ -13,6 +13,8 @@ from iotistic_agent.adapters.cloud import Answer, Cloud, Pace, verified_by
 from iotistic_agent.adapters.host import local_ip, os_version
 from iotistic_agent.adapters.keys import DeviceKeys
 from iotistic_agent.adapters.machine import Machine
+from iotistic_agent.adapters.program import Program
+from iotistic_agent.adapters.release_source import ReleaseSource
 from iotistic_agent.adapters.store import Store
 from iotistic_agent.ambient import AGENT_VERSION, chance
 from iotistic_agent.clock import Clock
@@ -23,6 +25,7 @@ from iotistic_agent.logs import Component, log
 from iotistic_agent.loops.broker import count_bytes, hold_broker, on_loop
 from iotistic_agent.loops.guard import begin
 from iotistic_agent.loops.measure import Measured
+from iotistic_agent.loops.orders import follow_orders
 from iotistic_agent.loops.poll import poll, poll_interval
 from iotistic_agent.loops.renew import renew
 from iotistic_agent.loops.report import report
@@ -34,6 +37,7 @@ from iotistic_agent.reporting import sections_of
 from iotistic_agent.settings import Settings
 from iotistic_agent.signals import Bell, Bells, Board
 from iotistic_agent.traffic import Purpose
+from iotistic_agent.upgrading import Upgrades
 from iotistic_agent.uplink import Uplink
 from iotistic_contract.lanes import Lane
 
@@ -110,13 +114,23 @@ class Sessions:
         call_as = partial(self._call_as, pace, seen)
         polling = call_as(registration)
         reporting = call_as(registration, Purpose.REPORT)
+        asking = call_as(registration)
+        context = verified_by(registration.ca_cert, self._settings.ca_file, self._clock.now)
+        releases = ReleaseSource(registration.endpoint, context, self._settings.release_key_file)
         brokers: list[Broker] = []
 
         def broker(modern: bool, too_modern: Callable[[], None]) -> Broker:  # noqa: FBT001
+            linked = on_loop(self._link, self._bells.poll, subscribed=True)
+
+            def subscribed() -> None:
+                linked()
+                _ring(loop, self._bells.orders)
+
             hears = Hears(
-                subscribed=on_loop(self._link, self._bells.poll, subscribed=True),
+                subscribed=subscribed,
                 lost=on_loop(self._link, self._bells.poll, subscribed=False),
                 update=lambda: _ring(loop, self._bells.poll),
+                ordered=lambda: _ring(loop, self._bells.orders),
                 too_modern=too_modern,
             )
             made = Broker(
@@ -162,10 +176,13 @@ class Sessions:
                 run("lanes", lambda: self._uplink.send(reporting, registration.uuid))
                 run("broker", lambda: hold_broker(broker))
                 run("bytes", lambda: count_bytes(brokers, self._uplink.traffic.count))
+                run("orders", lambda: self._ordered(asking, releases, registration))
         finally:
             self._uplink.copy_to(None)
             polling.close()
             reporting.close()
+            asking.close()
+            releases.close()
 
     def _call_as(
         self,
@@ -205,6 +222,25 @@ class Sessions:
             link=self._link,
             bell=self._bells.poll,
             reconcile=self._bells.reconcile,
+            random=chance,
+        )
+
+    async def _ordered(
+        self, cloud: Cloud, releases: ReleaseSource, registration: Registration
+    ) -> None:
+        has_key = self._settings.release_key_file is not None
+        await follow_orders(
+            cloud=cloud,
+            path=f"/api/v1/device/{registration.uuid}/jobs",
+            upgrades=Upgrades(
+                registration=registration,
+                orders=self._store.orders,
+                program=Program.here() if has_key else None,
+                source=releases,
+                now=self._clock.now,
+            ),
+            bell=self._bells.orders,
+            interval=lambda: self.poll_interval() / 1000,
             random=chance,
         )
 

@@ -44,6 +44,9 @@ class Settings:
     local_api_socket: Path | None = None
     local_api_port: int | None = None
     log_level: str = "info"
+    release_key_file: Path | None = None
+    upgrade_window_ms: int = 30_000
+    upgrade_timeout_ms: int = 300_000
     reboot_command: tuple[str, ...] | None = None
     shutdown_command: tuple[str, ...] | None = None
     require_provisioning: bool = False
@@ -90,6 +93,9 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
         require_provisioning=_flag(words, "REQUIRE_PROVISIONING"),
         reboot_command=_command(words, "REBOOT_COMMAND"),
         shutdown_command=_command(words, "SHUTDOWN_COMMAND"),
+        release_key_file=Path(words["RELEASE_KEY_FILE"]) if "RELEASE_KEY_FILE" in words else None,
+        upgrade_window_ms=_interval(words, "UPGRADE_WINDOW_MS") or 30_000,
+        upgrade_timeout_ms=_interval(words, "UPGRADE_TIMEOUT_MS") or 300_000,
     )
 
 

@@ -45,6 +45,7 @@ class Bells:
     lanes: Bell = field(default_factory=Bell)
     logs: Bell = field(default_factory=Bell)
     renew: Bell = field(default_factory=Bell)
+    orders: Bell = field(default_factory=Bell)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

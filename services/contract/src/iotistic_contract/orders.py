@@ -7,17 +7,30 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from .codec import check_fields
+from .codec import OMIT_DEFAULT, check_fields
 from .errors import ContractError
 from .ids import CustomerId, Uuid
 
-__all__ = ["ALGORITHM", "LONGEST", "TYPE", "Held", "Order", "OrderKind", "Refusal", "refusal"]
+__all__ = [
+    "ALGORITHM",
+    "LONGEST",
+    "TYPE",
+    "Held",
+    "NextOrder",
+    "Order",
+    "OrderKind",
+    "OrderReport",
+    "OrderStatus",
+    "Refusal",
+    "refusal",
+]
 
 ALGORITHM = "EdDSA"
 TYPE = "order+jwt"
 LONGEST = timedelta(days=30)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _HIGHEST = 2**53 - 1
+_LARGEST_CODE = 2**31 - 1
 
 
 class OrderKind(StrEnum):
@@ -30,7 +43,11 @@ class OrderKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """The claims; ``sha256`` is of the artefact or of the canonical job document, in hex."""
+    """The claims; ``sha256`` is of the artefact or of the canonical job document, in hex.
+
+    The artefact of an upgrade is the release's manifest. ``allow_downgrade`` says that an older
+    release may replace a newer one.
+    """
 
     aud: CustomerId
     uuid: Uuid
@@ -42,6 +59,7 @@ class Order:
     expires: datetime
     version: str | None = None
     sha256: str | None = None
+    allow_downgrade: bool = field(default=False, metadata=OMIT_DEFAULT)
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -52,10 +70,46 @@ class Order:
             raise ContractError("sha256", "64 lower-case hex digits")
         if self.kind is OrderKind.UPGRADE and self.version is None:
             raise ContractError("version", "an upgrade says to which version")
+        if self.allow_downgrade and self.kind is not OrderKind.UPGRADE:
+            raise ContractError("allowDowngrade", "only an upgrade can go back")
         if not 1 <= self.counter <= _HIGHEST:
             raise ContractError("counter", "a number from 1 to 2^53-1")
         if not self.not_before < self.expires <= self.not_before + LONGEST:
             raise ContractError("expires", "after notBefore, and at most 30 days after")
+
+
+class OrderStatus(StrEnum):
+    """How an order stands, as a device tells it; all but running are final."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    TIMED_OUT = "timed_out"
+    CANCELED = "canceled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextOrder:
+    """What a device is handed out: the token of an order, and the job document of a job."""
+
+    order: str
+    job: Mapping[str, Any] | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderReport:
+    """What a device says of an order."""
+
+    status: OrderStatus
+    exit_code: int | None = None
+    output: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.exit_code is not None and abs(self.exit_code) > _LARGEST_CODE:
+            raise ContractError("exitCode", "a number of 32 bits")
 
 
 class Refusal(StrEnum):

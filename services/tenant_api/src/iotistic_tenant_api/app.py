@@ -37,6 +37,7 @@ from iotistic_tenant_api.resources.device_side import (
 from iotistic_tenant_api.resources.drafts import Deploys, Drafts, Histories, Rollbacks
 from iotistic_tenant_api.resources.fleet import DeviceKeys, Devices, Overviews, Readmissions
 from iotistic_tenant_api.resources.installs import InstallCommands, InstallFiles
+from iotistic_tenant_api.resources.orders import DeviceOrders, NextOrders, OrderReports, Upgrades
 from iotistic_tenant_api.resources.people_side import (
     CurrentStates,
     PollRequests,
@@ -61,7 +62,7 @@ from iotistic_tenant_api.resources.target_states import (
 from iotistic_tenant_api.resources.timelines import DeviceEvents, DeviceMetrics, Events
 from iotistic_tenant_api.usecases.act_on_services import Action
 
-__all__ = ["TITLE", "VERSION", "FleetResources", "Resources", "create_app"]
+__all__ = ["TITLE", "VERSION", "FleetResources", "OrderResources", "Resources", "create_app"]
 
 TITLE, VERSION = "Iotistic tenant API", "0.1.0"
 _log = structlog.get_logger("iotistic_tenant_api.app")
@@ -90,6 +91,23 @@ class FleetResources:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderResources:
+    """What answers about orders to devices."""
+
+    upgrades: Upgrades
+    device_orders: DeviceOrders
+    next_orders: NextOrders
+    order_reports: OrderReports
+
+    def add_to(self, app: ServiceApp) -> None:
+        """Add their routes."""
+        app.add_route(f"{_DEVICE}/jobs/next", self.next_orders)
+        app.add_route(f"{_DEVICE}/jobs/{{order_id}}", self.order_reports)
+        app.add_route(f"{_DEVICES}/{{uuid}}/upgrade", self.upgrades)
+        app.add_route(f"{_DEVICES}/{{uuid}}/orders", self.device_orders)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
     """Everything that answers."""
 
@@ -103,6 +121,7 @@ class Resources:
     device_credentials: DeviceCredentials
     device_releases: DeviceReleases
     device_lanes: DeviceLanes
+    orders: OrderResources
     fleet: FleetResources
     current_states: CurrentStates
     poll_requests: PollRequests
@@ -133,6 +152,7 @@ def create_app(
     _add_people_side(app, resources)
     resources.people.add_to(app)
     _add_fleet(app, resources.fleet)
+    resources.orders.add_to(app)
     app.add_route("/api/license", resources.licenses)
     app.add_route("/api/license/verify", resources.license_checks)
     app.add_route("/ca.pem", resources.anchors)

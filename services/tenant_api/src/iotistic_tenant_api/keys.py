@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from iotistic_tenant_api.settings import TenantSettings
 
-__all__ = ["make_missing_keys", "roll_over"]
+__all__ = ["make_missing_keys", "next_order_key_file", "order_key_files", "roll_over"]
 
 PROVISIONING_KEY_LIFE = timedelta(days=90)
 
@@ -30,10 +30,11 @@ def make_missing_keys(settings: TenantSettings, now: datetime, *, first_run: boo
     if not current.exists():
         ProvisioningKeys.ensure(settings.provisioning_keys_dir, now)
         made.append(str(settings.provisioning_keys_dir))
-    if not settings.order_key_file.exists():
-        settings.order_key_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_private(settings.order_key_file, new_key(KeyKind.ED25519))
-        made.append(str(settings.order_key_file))
+    for path in (settings.order_key_file, next_order_key_file(settings.order_key_file)):
+        if not path.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_private(path, new_key(KeyKind.ED25519))
+            made.append(str(path))
     if not settings.data_key_file.exists():
         if not first_run:
             raise StopError(
@@ -43,6 +44,17 @@ def make_missing_keys(settings: TenantSettings, now: datetime, *, first_run: boo
         make_data_key(settings.data_key_file)
         made.append(str(settings.data_key_file))
     return made
+
+
+def next_order_key_file(current: Path) -> Path:
+    """Return where the order key is that will take the place of the one in `current`."""
+    return current.with_name(f"{current.stem}-next{current.suffix}")
+
+
+def order_key_files(current: Path) -> tuple[Path, ...]:
+    """Return the files of the order keys that devices are to trust, the current one first."""
+    later = next_order_key_file(current)
+    return (current, later) if later.exists() else (current,)
 
 
 def roll_over(folder: Path, now: datetime) -> bool:

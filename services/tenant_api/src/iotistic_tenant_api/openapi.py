@@ -22,6 +22,7 @@ def described() -> ServiceApp:
     resources |= {"health": Health({}), "metrics": Metrics([], READ)}
     resources |= {
         "people": People(**_hollow(People)),
+        "orders": routes.OrderResources(**_hollow(routes.OrderResources)),
         "fleet": routes.FleetResources(**_hollow(routes.FleetResources)),
     }
     return routes.create_app(routes.Resources(**resources), authenticators=[])

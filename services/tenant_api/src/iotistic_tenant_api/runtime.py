@@ -22,8 +22,9 @@ from iotistic_pki.errors import PkiFault
 from iotistic_pki.keys import checked_public, read_private, spki_sha256
 from iotistic_pki.orders import order_jwk
 from iotistic_pki.signer_client import SignerClient
-from iotistic_tenant_api.app import FleetResources, Resources, create_app
+from iotistic_tenant_api.app import FleetResources, OrderResources, Resources, create_app
 from iotistic_tenant_api.domain.site import Site
+from iotistic_tenant_api.keys import order_key_files
 from iotistic_tenant_api.live.checks import Configuration, SchedulerHeartbeat
 from iotistic_tenant_api.live.fleet import FleetNews
 from iotistic_tenant_api.live.held import Held, Listening
@@ -38,6 +39,7 @@ from iotistic_tenant_api.resources import (
     drafts,
     fleet,
     installs,
+    orders,
     people_side,
     platform,
     provisioning,
@@ -61,6 +63,7 @@ from iotistic_tenant_api.settings import TenantSettings
 from iotistic_tenant_api.usecases.act_on_services import ActOnService
 from iotistic_tenant_api.usecases.draft_targets import DraftDesk
 from iotistic_tenant_api.usecases.keep_devices import DeviceDesk, KeyDesk, StringForm
+from iotistic_tenant_api.usecases.orders import OrderDesk
 from iotistic_tenant_api.usecases.read_state import ReadState
 from iotistic_tenant_api.usecases.register_device import RegisterDevice
 from iotistic_tenant_api.usecases.signed_calls import ReleaseDevice, RenewCertificate, RotateKey
@@ -166,6 +169,7 @@ class Worker:
                 ReleaseDevice(database, clock), self.device_keys
             ),
             device_lanes=device_lanes.DeviceLanes(TakeLines(database, clock)),
+            orders=self._orders(release),
             fleet=self._fleet(desk, secrets),
             current_states=people_side.CurrentStates(database, clock),
             poll_requests=people_side.PollRequests(desk),
@@ -182,6 +186,16 @@ class Worker:
             install_commands=installs.InstallCommands(release, settings.public_url),
             health=Health(self._checks()),
             metrics=Metrics([Measures(database, self.licensing, clock).read], READ),
+        )
+
+    def _orders(self, release: installs.Release) -> OrderResources:
+        key = read_private(self.settings.order_key_file)
+        desk = OrderDesk(self.database, self.licensing, key, self.clock)
+        return OrderResources(
+            upgrades=orders.Upgrades(desk, release),
+            device_orders=orders.DeviceOrders(desk),
+            next_orders=orders.NextOrders(desk),
+            order_reports=orders.OrderReports(desk),
         )
 
     def _fleet(self, desk: DeviceDesk, secrets: SecretStore) -> FleetResources:
@@ -272,7 +286,9 @@ def site_of(settings: TenantSettings) -> Site:
         mqtt_host=settings.mqtt_host,
         mqtt_port=settings.mqtt_port,
         ca_certificates=tuple(anchors(settings).values()),
-        order_public_keys=(order_jwk(read_private(settings.order_key_file)),),
+        order_public_keys=tuple(
+            order_jwk(read_private(path)) for path in order_key_files(settings.order_key_file)
+        ),
     )
 
 

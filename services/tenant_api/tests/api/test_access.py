@@ -36,11 +36,11 @@ PUBLIC = {
     ("GET", "/openapi.json"),
 }
 SCOPES = ("read", "devices", "target-states", "overrides", "provisioning-keys", "audit",
-          "invite", "users", "license", "other")  # fmt: skip
+          "invite", "users", "license", "upgrades", "other")  # fmt: skip
 BODIES = {"POST": {}, "PUT": {}, "PATCH": {}}
 
 
-NAMES = {"{key_id}": "nokey", "{app_id}": "web", "{service_id}": "a"}
+NAMES = {"{key_id}": "nokey", "{app_id}": "web", "{service_id}": "a", "{order_id}": "none"}
 
 
 def path_of(route: Route, uuid: str) -> str:

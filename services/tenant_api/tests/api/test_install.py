@@ -25,7 +25,7 @@ pytestmark = pytest.mark.real
 
 BUNDLE = "iotistic-agent-0.1.0+3fa9c1d2-aarch64.tar"
 CONTENT = bytes(range(256)) * 4096
-SCRIPT = "V='@VERSION@' R=@RELEASED@ B='@BUNDLES@'\n"
+SCRIPT = "V='@VERSION@' R=@RELEASED@ K='@KEY@' B='@BUNDLES@'\n"
 NOW = datetime(2026, 11, 27, 18, 30, tzinfo=UTC)
 
 

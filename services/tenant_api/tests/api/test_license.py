@@ -53,6 +53,7 @@ def _body(path: str, method: str) -> Any:
         "/api/v1/devices/{uuid}/target-state/draft": SPEC,
         "/api/v1/devices/{uuid}/deploy": {"baseRevision": 0},
         "/api/v1/devices/{uuid}/rollback": {"version": 1, "baseRevision": 0},
+        "/api/v1/devices/{uuid}/upgrade": {"version": "1.0"},
         "/api/v1/target-states": {"targets": []},
     }
     return None if method == "DELETE" else bodies.get(path, {})
@@ -80,7 +81,7 @@ class TestWithout:
         return ""
 
     async def test_every_write_of_people_answers_402(self, api: Any) -> None:
-        assert len(WRITES) == 17
+        assert len(WRITES) == 18
         for route in WRITES:
             path = route.path.replace("{uuid}", MemoryDevice().uuid).replace("{key_id}", "k")
             answer = await api.call(

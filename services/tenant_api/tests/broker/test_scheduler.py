@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,11 @@ import pytest
 
 from iotistic_contract.codec import format_time
 from iotistic_kit.clock import SystemClock
+from iotistic_pki.keys import KeyKind, new_key
 from iotistic_tenant_api.scheduling.runtime import Scheduler
 from iotistic_tenant_api.testing import MemoryDevice
+from iotistic_tenant_api.usecases.keep_devices import Caller
+from iotistic_tenant_api.usecases.orders import OrderDesk, Wish
 
 if TYPE_CHECKING:
     import queue
@@ -71,6 +75,26 @@ async def test_a_written_spec_is_announced_to_its_device_alone(
     assert session.delivered.empty()
     assert spy.delivered.empty()
     assert await api.rows("SELECT * FROM poll_requests") == []
+
+
+async def test_an_order_is_sent_once_to_its_device(
+    api: Any, scheduler: Scheduler, sign_in: Callable[..., Any]
+) -> None:
+    device, leaf = await _registered(api)
+    session = await asyncio.to_thread(sign_in, device, leaf, f"agent/{device.uuid}/upgrade")
+    desk = OrderDesk(
+        api.worker.database, api.worker.licensing, new_key(KeyKind.ED25519), SystemClock()
+    )
+    wish = Wish(version="0.2.0", sha256="ab" * 32, allow_downgrade=False)
+    given = await desk.upgrade(device.uuid, wish, by=Caller(id="admin", name="admin"))
+    topic, payload = await _get(session.delivered)
+    assert topic == f"agent/{device.uuid}/upgrade"
+    assert json.loads(payload) == {"schema": 1, "order": given.token}
+    while await api.rows(  # noqa: ASYNC110 -- looks from outside
+        "SELECT FROM orders WHERE announced_at IS NULL"
+    ):
+        await asyncio.sleep(0.02)
+    assert session.delivered.empty()
 
 
 async def test_what_the_broker_missed_is_told_when_it_is_back(

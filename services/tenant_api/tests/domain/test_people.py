@@ -23,7 +23,7 @@ from iotistic_tenant_api.security.second_factor import matching_step, recovery_h
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
 ALL = {"read", "overrides", "target-states", "devices", "provisioning-keys", "users", "audit",
-       "license"}  # fmt: skip
+       "license", "upgrades"}  # fmt: skip
 
 
 def test_the_table_of_roles() -> None:

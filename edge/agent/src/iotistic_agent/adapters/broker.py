@@ -1,4 +1,4 @@
-"""The tenant's broker: last will, status, and the word "poll now"."""
+"""The tenant's broker: last will, status, and the words "poll now" and "an order waits"."""
 
 import json
 import socket
@@ -34,6 +34,7 @@ LONGEST_RECONNECT = 60
 UNSUPPORTED_VERSION = 132
 GOODBYE = 0.5
 LAST_WORDS = 0.3
+_HEARD = ("update", "upgrade", "jobsNotify")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ class Hears:
     subscribed: Callable[[], object]
     lost: Callable[[], object]
     update: Callable[[], object]
+    ordered: Callable[[], object]
     too_modern: Callable[[], object]
 
 
@@ -182,7 +184,7 @@ class Broker:
         log(Component.MQTT).info("broker_connected")
         self._meter = Meter()
         client.publish(self._topics["status"], b'{"online": true}', qos=1, retain=True)
-        client.subscribe(self._topics["update"], qos=1)
+        client.subscribe([(self._topics[name], 1) for name in _HEARD])
 
     def _subscribed(self, _client: mqtt.Client, *parts: Any) -> None:
         reasons = parts[2]
@@ -198,9 +200,13 @@ class Broker:
         self._hears.lost()
 
     def _received(self, _client: mqtt.Client, _userdata: object, message: mqtt.MQTTMessage) -> None:
-        """Take any message on ``update`` for "poll now"; its content is ignored."""
-        if message.topic == self._topics["update"] and not self._ended:
+        """Take any message for "ask now": what it holds comes by HTTP, where it can't be lost."""
+        if self._ended:
+            return
+        if message.topic == self._topics["update"]:
             self._hears.update()
+        elif message.topic in (self._topics["upgrade"], self._topics["jobsNotify"]):
+            self._hears.ordered()
 
 
 class _Client(mqtt.Client):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from iotistic_agent.faults import EngineFault
+from iotistic_agent.unix_path import reachable
 
 __all__ = ["UnixHttp"]
 
@@ -27,7 +28,8 @@ class _UnixConnection(HTTPConnection):
         """Connect to the unix socket."""
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self._limit)
-        self.sock.connect(str(self._path))
+        with reachable(self._path) as name:
+            self.sock.connect(name)
 
     def interrupt(self) -> None:
         """Let whoever reads or writes see the end."""

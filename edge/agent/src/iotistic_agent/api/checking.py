@@ -11,6 +11,7 @@ from iotistic_agent.api.inside import Inside
 from iotistic_agent.diagnosing import Finding, Reached, Verdict
 from iotistic_agent.faults import EngineFault
 from iotistic_agent.measures import Measures, exposition
+from iotistic_agent.threads import in_thread
 from iotistic_contract.codec import format_time
 
 __all__ = ["diagnostics", "metrics"]
@@ -28,7 +29,7 @@ async def diagnostics(inside: Inside, _request: Request) -> Answer:
         cloud = group.create_task(_cloud(inside))
         broker = group.create_task(_broker(inside))
         engine = group.create_task(_engine(inside))
-        space = group.create_task(asyncio.to_thread(free_space, inside.settings.state_dir))
+        space = group.create_task(in_thread(free_space, inside.settings.state_dir))
     findings = [
         *cloud.result(),
         diagnosing.database(inside.store.fault()),
@@ -81,7 +82,7 @@ async def _cloud(inside: Inside) -> list[Finding]:
     link = inside.link.state if registration is not None else ""
     try:
         async with asyncio.timeout(_PATIENCE):
-            reached = await asyncio.to_thread(reach, host, port, context, inside.now())
+            reached = await in_thread(reach, host, port, context, inside.now())
     except TimeoutError:
         reached = Reached(host=host, port=port, dns_fault=_TOO_LONG)
     return diagnosing.cloud(reached, link)
@@ -96,7 +97,7 @@ async def _broker(inside: Inside) -> Finding:
     if not subscribed:
         try:
             async with asyncio.timeout(_PATIENCE):
-                fault = await asyncio.to_thread(connect_fault, config.host, config.port)
+                fault = await in_thread(connect_fault, config.host, config.port)
         except TimeoutError:
             fault = _TOO_LONG
     where = f"{config.host}:{config.port}"
@@ -106,7 +107,7 @@ async def _broker(inside: Inside) -> Finding:
 async def _engine(inside: Inside) -> Finding:
     try:
         async with asyncio.timeout(_PATIENCE):
-            version = await asyncio.to_thread(inside.engine.version)
+            version = await in_thread(inside.engine.version)
     except EngineFault as exc:
         return diagnosing.engine(None, str(exc))
     except TimeoutError:

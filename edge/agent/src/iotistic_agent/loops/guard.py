@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from iotistic_agent.backoff import CLOUD
-from iotistic_agent.faults import AgentFault
+from iotistic_agent.faults import AgentFault, Restart
 from iotistic_agent.logs import Component, log
 
 __all__ = ["LoopEnded", "begin", "guarded"]
@@ -20,7 +20,8 @@ async def guarded(
     """Run a loop for ever; a defect in it is logged and, after a while, it begins again.
 
     So that one document that breaks a loop doesn't stop the loop that would bring a better one.
-    Faults that the agent raises on purpose pass through.
+    Faults that the agent raises on purpose pass through, and so does a restart that a loop inside
+    of this one asks for.
     """
     backoff = CLOUD
     while True:
@@ -28,7 +29,9 @@ async def guarded(
             await loop()
         except AgentFault:
             raise
-        except Exception:  # noqa: BLE001 -- the guard
+        except Exception as exc:
+            if isinstance(exc, ExceptionGroup) and exc.subgroup(Restart) is not None:
+                raise
             backoff = backoff.failed()
             log(Component.AGENT).exception("loop_failed", extra={"loop": name})
             await asyncio.sleep(backoff.wait(random))

@@ -16,6 +16,7 @@ from iotistic_agent.registration import Registration
 from iotistic_agent.renewal.around import Around
 from iotistic_agent.renewal.planning import ApiKeyStanding
 from iotistic_agent.signed_calls import device_path, rotate_key_body
+from iotistic_agent.threads import in_thread
 from iotistic_contract.codec import b64u_encode
 from iotistic_contract.provisioning import ApiKey
 
@@ -96,7 +97,7 @@ async def pending_key_taken(
     try:
         while True:
             try:
-                await asyncio.to_thread(cloud.call, "GET", device_path(following, "credentials"))
+                await in_thread(cloud.call, "GET", device_path(following, "credentials"))
             except Unauthorized:
                 return False
             except (CloudUnavailable, Refused) as exc:

@@ -1,6 +1,5 @@
 """What all renewals of one session work with."""
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +10,7 @@ from iotistic_agent.adapters.keys import DeviceKeys
 from iotistic_agent.adapters.store import Store
 from iotistic_agent.registration import Registration
 from iotistic_agent.signed_calls import device_path
+from iotistic_agent.threads import in_thread
 
 __all__ = ["Around", "Heard"]
 
@@ -56,7 +56,7 @@ class Around:
     async def post(self, last: str, body: object) -> Answer:
         """Make a call about this device."""
         path = device_path(self.registration, last)
-        return await asyncio.to_thread(self.cloud.call, "POST", path, body)
+        return await in_thread(self.cloud.call, "POST", path, body)
 
     async def ask(self, etag: str | None, as_: Registration | None = None) -> Answer:
         """Ask for the credentials; 304 when they have that ETag.
@@ -67,11 +67,11 @@ class Around:
         headers = {} if etag is None else {"If-None-Match": etag}
         path = device_path(self.registration, "credentials")
         try:
-            return await asyncio.to_thread(cloud.call, "GET", path, None, headers)
+            return await in_thread(cloud.call, "GET", path, None, headers)
         finally:
             if as_ is not None:
                 cloud.close()
 
     async def trial(self, as_: Registration) -> Verdict:
         """Try the broker of a registration with its certificate."""
-        return await asyncio.to_thread(self.try_broker, as_)
+        return await in_thread(self.try_broker, as_)

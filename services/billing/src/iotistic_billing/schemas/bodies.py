@@ -59,7 +59,9 @@ PlanName = Annotated[str, AfterValidator(_checked_plan)]
 Password = Annotated[SecretStr, Field(min_length=12, max_length=200)]
 
 
-Scope = Literal["read", "devices", "target-states", "overrides", "provisioning-keys", "audit"]
+Scope = Literal[
+    "read", "devices", "target-states", "overrides", "provisioning-keys", "audit", "upgrades"
+]
 
 
 Limit = Annotated[int, Field(ge=1, le=500)]

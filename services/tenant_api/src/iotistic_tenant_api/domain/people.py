@@ -37,7 +37,7 @@ class Role(StrEnum):
 _VIEWER = frozenset({"read"})
 _OPERATOR = _VIEWER | {"overrides"}
 _MANAGER = _OPERATOR | {"target-states", "devices", "provisioning-keys"}
-_ADMIN = _MANAGER | {"users", "audit", "license"}
+_ADMIN = _MANAGER | {"users", "audit", "license", "upgrades"}
 
 SCOPES: Mapping[Role, frozenset[str]] = MappingProxyType(
     {

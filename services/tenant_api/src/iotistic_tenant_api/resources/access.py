@@ -18,6 +18,7 @@ __all__ = [
     "READ_STATES",
     "READ_TARGETS",
     "REPORT",
+    "UPGRADE",
     "WRITE_DEVICES",
     "WRITE_TARGETS",
 ]
@@ -32,6 +33,7 @@ READ = _people("read")
 WRITE_DEVICES = _people("devices")
 WRITE_TARGETS = _people("target-states")
 OVERRIDE = _people("overrides")
+UPGRADE = _people("upgrades")
 MAKE_KEYS = _people("provisioning-keys")
 READ_AUDIT = _people("audit")
 

@@ -24,6 +24,7 @@ from iotistic_tenant_api.scheduling.tasks import (
     Announcements,
     EndOverrides,
     Heartbeat,
+    OrderMessages,
     RevokeCertificates,
 )
 from iotistic_tenant_api.security.billing import Seeds, read_installed
@@ -80,6 +81,7 @@ class Scheduler:
         self._broker = _broker(settings)
         certificates = DeviceCertificates(SignerClient(settings.signer_socket))
         self._announce = Announcements(self.database, self._broker, clock)
+        self._send_orders = OrderMessages(self.database, self._broker, clock)
         self._end_overrides = EndOverrides(self.database, clock)
         self._revoke = RevokeCertificates(
             self.database, certificates, self._broker, settings.mqtt_pid_file, clock
@@ -145,7 +147,7 @@ class Scheduler:
         await asyncio.sleep(5)
 
     async def _announce_round(self) -> None:
-        told = await self._announce()
+        told = await self._announce() and await self._send_orders()
         await _woken(self._targets, 5.0 if told else 0.5)
 
     async def _override_round(self) -> None:

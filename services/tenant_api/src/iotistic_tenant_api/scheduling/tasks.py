@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from typing import TYPE_CHECKING
 
 import structlog
 
+from iotistic_contract.orders import OrderKind
 from iotistic_contract.topics import topic
 from iotistic_pki.errors import SignerRefused
 from iotistic_tenant_api.domain.events import target_events
@@ -17,6 +19,7 @@ from iotistic_tenant_api.live.checks import HEARTBEAT
 from iotistic_tenant_api.scheduling.broker import BrokerAway
 from iotistic_tenant_api.storage.configuration import PostgresConfiguration
 from iotistic_tenant_api.storage.events import PostgresEvents
+from iotistic_tenant_api.storage.orders import PostgresOrders
 from iotistic_tenant_api.storage.poll_requests import PostgresPollRequests
 from iotistic_tenant_api.storage.registrations import PostgresRegistrations
 from iotistic_tenant_api.storage.targets import PostgresTargets
@@ -27,11 +30,12 @@ if TYPE_CHECKING:
 
     from iotistic_kit.clock import Clock
     from iotistic_kit.db import Database
+    from iotistic_tenant_api.domain.orders import Given
     from iotistic_tenant_api.scheduling.broker import Broker
     from iotistic_tenant_api.security.certificates import DeviceCertificates
     from iotistic_tenant_api.storage.poll_requests import PollRequest
 
-__all__ = ["Announcements", "EndOverrides", "Heartbeat", "RevokeCertificates"]
+__all__ = ["Announcements", "EndOverrides", "Heartbeat", "OrderMessages", "RevokeCertificates"]
 
 BATCH = 500
 POLL_MESSAGE = b'{"schema":1}'
@@ -63,6 +67,31 @@ class Announcements:
                 return False
             async with self._database.transaction() as connection:
                 await PostgresPollRequests(connection).told(due, self._clock.now())
+
+
+class OrderMessages:
+    """Sends devices their upgrade orders; they fetch the same by HTTP, so each is sent once."""
+
+    def __init__(self, database: Database, broker: Broker, clock: Clock) -> None:
+        self._database = database
+        self._broker = broker
+        self._clock = clock
+
+    async def __call__(self) -> bool:
+        """Return whether all are sent; False to come back soon."""
+        while True:
+            async with self._database.connection() as connection:
+                due = await PostgresOrders(connection).to_announce(self._clock.now(), BATCH)
+            if not due:
+                return True
+            sent = await asyncio.gather(
+                *(self._broker.publish(*_order_message(one)) for one in due),
+                return_exceptions=True,
+            )
+            if any(isinstance(outcome, BrokerAway) for outcome in sent):
+                return False
+            async with self._database.transaction() as connection:
+                await PostgresOrders(connection).announced(due, self._clock.now())
 
 
 class EndOverrides:
@@ -171,3 +200,11 @@ class Heartbeat:
 
 def _update(request: PollRequest) -> str:
     return topic("update", request.device_uuid)
+
+
+def _order_message(order: Given) -> tuple[str, bytes]:
+    """Return topic and payload; kinds beside upgrades are only told to wait."""
+    if order.kind != OrderKind.UPGRADE:
+        return topic("jobsNotify", order.device_uuid), POLL_MESSAGE
+    document = {"schema": 1, "order": order.token}
+    return topic("upgrade", order.device_uuid), json.dumps(document).encode("ascii")

@@ -27,7 +27,7 @@ def options(tmp_path):
     digest = hashlib.sha256(b"wheels").hexdigest()
     bundle = {"arch": "x86_64", "file": BUNDLE, "sha256": digest, "size": 6, "pythons": ["3.11"]}
     (built / "bundles.json").write_text(json.dumps({"version": "0.1.0", "bundles": [bundle]}))
-    (packaging / "install.sh").write_text("'@VERSION@' '@RELEASED@' '@BUNDLES@'\n")
+    (packaging / "install.sh").write_text("'@VERSION@' '@RELEASED@' '@KEY@' '@BUNDLES@'\n")
     return {
         "path": str(tmp_path / "release"),
         "key_file": str(tmp_path / "secrets/release-key.pem"),

@@ -12,6 +12,7 @@ from iotistic_agent.adapters.store.identity import Identity
 from iotistic_agent.adapters.store.leases import Leases
 from iotistic_agent.adapters.store.local_config import LocalConfig
 from iotistic_agent.adapters.store.local_overrides import LocalOverrides
+from iotistic_agent.adapters.store.orders import Orders
 from iotistic_agent.adapters.store.outbox import Outbox
 from iotistic_agent.adapters.store.renewals import Renewals
 from iotistic_agent.adapters.store.sealing import Sealer
@@ -38,6 +39,7 @@ class Store:
         self.leases = Leases(database, database.clock)
         self.local_overrides = LocalOverrides(database, database.clock)
         self.local_config = LocalConfig(database)
+        self.orders = Orders(database)
 
     @classmethod
     def open(cls, path: Path, now: Callable[[], datetime], outbox: Bound | None = None) -> Self:

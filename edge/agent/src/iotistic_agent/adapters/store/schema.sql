@@ -133,3 +133,25 @@ CREATE TABLE IF NOT EXISTS local_config (
     name TEXT PRIMARY KEY,
     value TEXT NOT NULL
 ) STRICT;
+-- Orders that were taken, and whether the cloud knows how they stand.
+CREATE TABLE IF NOT EXISTS orders (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    registration TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    version TEXT,
+    sha256 TEXT,
+    allowDowngrade INTEGER NOT NULL,
+    expires TEXT NOT NULL,
+    status TEXT NOT NULL,
+    output TEXT,
+    acknowledged INTEGER NOT NULL DEFAULT 0,
+    takenAt TEXT NOT NULL
+) STRICT;
+-- The highest number of an order that was taken, by kind.
+CREATE TABLE IF NOT EXISTS order_counters (
+    registration TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    counter INTEGER NOT NULL,
+    PRIMARY KEY (registration, kind)
+) STRICT;

@@ -15,6 +15,7 @@ __all__ = [
     "ARCHITECTURES",
     "INSTALLER",
     "MANIFEST",
+    "MANIFEST_SIGNATURE",
     "PUBLIC_KEY",
     "SIGNATURE",
     "Bundle",
@@ -22,11 +23,13 @@ __all__ = [
     "Manifest",
     "composed",
     "install_command",
+    "release_time",
     "released_script",
 ]
 
 INSTALLER, SIGNATURE = "install.sh", "install.sh.sig"
-PUBLIC_KEY, MANIFEST = "release.pem", "manifest.json"
+PUBLIC_KEY = "release.pem"
+MANIFEST, MANIFEST_SIGNATURE = "manifest.json", "manifest.json.sig"
 ARCHITECTURES = ("aarch64", "armv7l", "x86_64")
 
 _VERSION = re.compile(r"[0-9]+(\.[0-9]+)*(\+[0-9a-z]{1,16})?")
@@ -108,7 +111,13 @@ class Manifest:
     def files(self) -> frozenset[str]:
         """Names of all files of the release: what may be downloaded, and nothing else."""
         bundles = {bundle.file for bundle in self.bundles}
-        return frozenset({INSTALLER, SIGNATURE, PUBLIC_KEY, MANIFEST} | bundles)
+        signed = {INSTALLER, SIGNATURE, MANIFEST, MANIFEST_SIGNATURE}
+        return frozenset({PUBLIC_KEY} | signed | bundles)
+
+    def bundle_for(self, arch: str, python: str) -> Bundle | None:
+        """Return the bundle for a machine and a version of Python (3.11), None without one."""
+        fits = (one for one in self.bundles if one.arch == arch and python in one.pythons)
+        return next(fits, None)
 
 
 def composed(parts: Mapping[str, str]) -> str:
@@ -131,16 +140,22 @@ def composed(parts: Mapping[str, str]) -> str:
     return _INCLUDED.sub(part, _INCLUDED.sub(part, parts[INSTALLER]))
 
 
-def released_script(template: str, manifest: Manifest) -> str:
+def released_script(template: str, manifest: Manifest, public_key: str) -> str:
     """Return the install script with the release's facts in the place of its marks.
 
-    ContractError for a text in which a mark is missing or stands twice.
+    ``public_key`` (PEM) is what the agent will verify later releases by. ContractError for a text
+    in which a mark is missing or stands twice.
     """
     lines = "\n".join(
         f"{bundle.arch} {bundle.file} {bundle.sha256} {bundle.size} {','.join(bundle.pythons)}"
         for bundle in manifest.bundles
     )
-    facts = {"VERSION": manifest.version, "RELEASED": _digits(manifest.released), "BUNDLES": lines}
+    facts = {
+        "VERSION": manifest.version,
+        "RELEASED": release_time(manifest.released),
+        "KEY": public_key.strip(),
+        "BUNDLES": lines,
+    }
     for name, fact in facts.items():
         if template.count(f"@{name}@") != 1:
             raise ContractError("", f"the install script has not exactly one mark @{name}@")
@@ -165,10 +180,11 @@ def install_command(origin: str, public_key: str, released: datetime) -> str:
         f"printf '%s\\n' {lines} >{PUBLIC_KEY}",
         f'curl -fsSk -O "$u/{INSTALLER}" -O "$u/{SIGNATURE}"',
         f"openssl pkeyutl -verify -rawin -pubin -inkey {PUBLIC_KEY} {files}",
-        f'$(command -v sudo) sh {INSTALLER} --from "$u" --not-older-than {_digits(released)}',
+        f'$(command -v sudo) sh {INSTALLER} --from "$u" --not-older-than {release_time(released)}',
     )
     return f"( {' && '.join(steps)} )"
 
 
-def _digits(time: datetime) -> str:
+def release_time(time: datetime) -> str:
+    """Return when something was released, in digits, as install script and environments say it."""
     return f"{time:%Y%m%d%H%M%S}"

@@ -1,8 +1,8 @@
 # Copied by tools/vendor.py: change the source, not this.  pylint: skip-file
 """The folder that devices install the agent from, signed by the release key.
 
-The signature is 64 raw bytes of Ed25519 over the install script, as `openssl pkeyutl -verify
--rawin` takes it; the script names each bundle with its SHA-256.
+Install script and manifest are signed: 64 raw bytes of Ed25519, as `openssl pkeyutl -verify -rawin`
+takes them. Both name each bundle with its SHA-256.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from ansible_collections.iotistic.platform.plugins.module_utils._contract.agent_release import (
     INSTALLER,
     MANIFEST,
+    MANIFEST_SIGNATURE,
     PUBLIC_KEY,
     SIGNATURE,
     Bundles,
@@ -25,7 +27,7 @@ from ansible_collections.iotistic.platform.plugins.module_utils._contract.agent_
     composed,
     released_script,
 )
-from ansible_collections.iotistic.platform.plugins.module_utils._contract.codec import decode, encode
+from ansible_collections.iotistic.platform.plugins.module_utils._contract.codec import decode, encode, parse_json
 from ansible_collections.iotistic.platform.plugins.module_utils._contract.errors import ContractFault
 from ansible_collections.iotistic.platform.plugins.module_utils._contract.planning.agent_release import (
     ActualRelease,
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-__all__ = ["BUNDLES", "ReleaseFolder", "read_manifest"]
+__all__ = ["BUNDLES", "ReleaseFolder", "read_manifest", "verified_manifest"]
 
 BUNDLES = "bundles.json"
 
@@ -123,18 +125,20 @@ class ReleaseFolder:
             installer=release.installer,
             bundles=release.bundles.bundles,
         )
-        script = released_script(self._template(), manifest).encode()
+        shown = public_pem(key)
+        script = released_script(self._template(), manifest, shown.decode()).encode()
         self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
         for bundle in manifest.bundles:
             content = (self._bundles / bundle.file).read_bytes()
             if hashlib.sha256(content).hexdigest() != bundle.sha256:
                 raise ReleaseRefused("bundle", f"{bundle.file} isn't what {BUNDLES} says")
             write_atomic(self._folder / bundle.file, content)
-        write_atomic(self._folder / PUBLIC_KEY, public_pem(key))
+        write_atomic(self._folder / PUBLIC_KEY, shown)
         write_atomic(self._folder / SIGNATURE, key.sign(script))
         write_atomic(self._folder / INSTALLER, script)
-        document = json.dumps(encode(manifest), indent=1, sort_keys=True) + "\n"
-        write_atomic(self._folder / MANIFEST, document.encode())
+        document = (json.dumps(encode(manifest), indent=1, sort_keys=True) + "\n").encode()
+        write_atomic(self._folder / MANIFEST_SIGNATURE, key.sign(document))
+        write_atomic(self._folder / MANIFEST, document)
         self._remove_others(manifest)
 
     def _remove_others(self, manifest: Manifest) -> None:
@@ -145,16 +149,21 @@ class ReleaseFolder:
     def _sound(self, manifest: Manifest, key: ed25519.Ed25519PrivateKey) -> bool:
         try:
             script = (self._folder / INSTALLER).read_bytes()
+            shown = public_pem(key)
             key.public_key().verify((self._folder / SIGNATURE).read_bytes(), script)
-            expected = released_script(self._template(), manifest).encode()
+            key.public_key().verify(
+                (self._folder / MANIFEST_SIGNATURE).read_bytes(),
+                (self._folder / MANIFEST).read_bytes(),
+            )
+            expected = released_script(self._template(), manifest, shown.decode()).encode()
             bundles = {
                 bundle.sha256: hashlib.sha256((self._folder / bundle.file).read_bytes()).hexdigest()
                 for bundle in manifest.bundles
             }
-            shown = (self._folder / PUBLIC_KEY).read_bytes() == public_pem(key)
+            key_is_there = (self._folder / PUBLIC_KEY).read_bytes() == shown
         except (OSError, InvalidSignature, ContractFault):
             return False
-        return shown and script == expected and all(a == b for a, b in bundles.items())
+        return key_is_there and script == expected and all(a == b for a, b in bundles.items())
 
 
 def _fingerprint(key: ed25519.Ed25519PrivateKey) -> str:
@@ -166,3 +175,26 @@ def read_manifest(folder: Path) -> Manifest | None:
     with suppress(OSError, ValueError, ContractFault):
         return decode(Manifest, json.loads((folder / MANIFEST).read_bytes()))
     return None
+
+
+def verified_manifest(content: bytes, signature: bytes, public_key: bytes) -> Manifest:
+    """Return the manifest that the release key has signed; `public_key` is its PEM.
+
+    ReleaseRefused for anything else.
+    """
+    try:
+        key = load_pem_public_key(public_key)
+    except (ValueError, UnsupportedAlgorithm):
+        raise ReleaseRefused("key", "the release key can't be read") from None
+    if not isinstance(key, ed25519.Ed25519PublicKey):
+        raise ReleaseRefused("key", "a release key is Ed25519")
+    try:
+        key.verify(signature, content)
+    except InvalidSignature:
+        raise ReleaseRefused(
+            "signature", "the release isn't signed by the release key that this device has"
+        ) from None
+    try:
+        return decode(Manifest, parse_json(content), unknown="keep")
+    except ContractFault as error:
+        raise ReleaseRefused("manifest", f"the manifest can't be read: {error}") from None
