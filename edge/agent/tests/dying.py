@@ -1,7 +1,7 @@
 """The agent, made to fail at one point: ``python dying.py POINT MODE TRACE``.
 
-Points are counted before and after each step, and before and after each commit to the database;
-their names go to the file TRACE. At point POINT, by MODE: ``kill`` ends the process as kill -9
+Points are counted before and after each step, and before and after each commit that changes what
+is known of targets; their names go to the file TRACE. At point POINT, by MODE: ``kill`` ends the process as kill -9
 does; ``error`` lets the step or commit fail once; ``stop`` freezes the process, for who watches to
 cut the power or to fill the disk.
 """
@@ -17,6 +17,7 @@ from pathlib import Path
 from iotistic_agent.__main__ import main
 from iotistic_agent.adapters.engine import DockerEngine
 from iotistic_agent.adapters.store.database import Database
+from iotistic_agent.adapters.store.targets import Targets
 from iotistic_agent.faults import EngineFault
 
 
@@ -45,6 +46,7 @@ class Fate:
 def strike(fate: Fate) -> None:
     """Put the points into the agent's steps and commits."""
     carry_out, transaction = DockerEngine.carry_out, Database.transaction
+    deeds: list[str] = []
 
     def counted(self, step, wanted):
         name = type(step).__name__
@@ -56,9 +58,25 @@ def strike(fate: Fate) -> None:
     def committed(self) -> Iterator[None]:
         with transaction(self):
             yield
-            fate.reach("before commit", sqlite3.OperationalError("disk I/O error"))
-        fate.reach("after commit")
+            for deed in deeds:
+                fate.reach(f"before commit: {deed}", sqlite3.OperationalError("disk I/O error"))
+        for deed in deeds:
+            fate.reach(f"after commit: {deed}")
 
+    def named(deed):
+        method = getattr(Targets, deed)
+
+        def call(self, *words):
+            deeds.append(deed)
+            try:
+                return method(self, *words)
+            finally:
+                deeds.clear()
+
+        return call
+
+    for deed in ("keep", "commit", "give_up"):
+        setattr(Targets, deed, named(deed))
     DockerEngine.carry_out = counted
     Database.transaction = committed
 

@@ -136,7 +136,7 @@ def suffer(
     _wait(lambda: _struck(device, mode, trace, point) or _is_so(device, change, truth))
     reached = trace.read_text().splitlines() if trace.exists() else []
     if len(reached) < point:
-        device.stop()
+        device.kill()
         return Outcome(None)
     _after(device, disk, column)
     with suppress(TimeoutError):
