@@ -1,9 +1,9 @@
 """The agent, made to fail at one point: ``python dying.py POINT MODE TRACE``.
 
 Points are counted before and after each step, and before and after each commit that changes what
-is known of targets; their names go to the file TRACE. At point POINT, by MODE: ``kill`` ends the process as kill -9
-does; ``error`` lets the step or commit fail once; ``stop`` freezes the process, for who watches to
-cut the power or to fill the disk.
+is known of targets; their names go to the file TRACE. At point POINT, by MODE: ``kill`` ends the
+process as kill -9 does; ``error`` lets the step or commit fail once; ``stop`` freezes the process,
+for who watches to cut the power or to fill the disk.
 """
 
 import os
