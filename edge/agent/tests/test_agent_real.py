@@ -103,6 +103,18 @@ def test_a_container_that_ends_by_itself_is_not_started_for_ever(device, tenant,
     device.settles(good="running", bad="exited")
 
 
+def test_a_service_that_fails_after_a_while_waits_before_it_begins_again(device, tenant, busybox):
+    config = {"restart": "no", "command": ["sh", "-c", "sleep 3; exit 3"]}
+    tenant.set_apps(app(busybox, bad={"config": config}), 1)
+    device.start()
+    tenant.wait_for(lambda: tenant.sections.get("failure"))
+    assert tenant.sections["failure"]["type"] == "start"
+    assert tenant.sections["failure"]["message"] == "id-bad: the container ended with code 3"
+    steps = [each for each in device.log() if each["event"] in ("step_done", "step_failed")]
+    assert steps[-1]["event"] == "step_failed"
+    assert str(steps).count("StartContainer(service_id='id-bad'") == 2, "one done, one put off"
+
+
 def test_a_service_that_runs_once_is_applied_when_it_has(device, tenant, busybox):
     once = {"config": {"restart": "no", "command": ["true"]}}
     after = {"config": {"dependsOn": {"once": "completed"}}}

@@ -71,7 +71,8 @@ def secrets_of(device, tenant) -> dict[str, bytes]:
     with sqlite3.connect(state / "device.sqlite") as database:
         row = database.execute("SELECT deviceApiKey, apiTlsConfig FROM device").fetchone()
     database.close()
-    assert row[0].encode() == found["api key"]
+    assert row[0].startswith("sealed:")
+    found["sealed api key"] = row[0].encode()
     pem = {name: text for name, text in found.items() if b"PRIVATE KEY" in text}
     assert len(pem) == 2
     for name, text in pem.items():

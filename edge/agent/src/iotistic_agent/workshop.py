@@ -15,9 +15,11 @@ from iotistic_agent.releases import Releases
 from iotistic_agent.retries import Retries
 from iotistic_agent.signals import Situation
 from iotistic_contract.planning.containers import (
+    Container,
     CreateContainer,
     CreateNetwork,
     CreateVolume,
+    EngineState,
     PullImage,
     RemoveImage,
     RemoveNetwork,
@@ -69,6 +71,7 @@ class Workshop:
         self.look_seconds: float | None = None
         self._started: dict[str, float] = {}
         self._short_lives: dict[str, int] = {}
+        self._mourned: dict[str, str | None] = {}
 
     async def look(self) -> Situation:
         """Return the situation as it is now, and note how long that took."""
@@ -181,9 +184,16 @@ class Workshop:
         return next((each for each in target.containers if each.name == name), None)
 
     def _check_not_crashing(self, step: Step, world: World) -> None:
-        """Raise when a container has ended by itself right after each of its last starts."""
+        """Raise when a container has ended by itself right after each of its last starts.
+
+        And once for each life that ended with an error: nobody else waits between such starts.
+        """
         if not isinstance(step, StartContainer):
             return
+        ended = _failed_life(world, step.name)
+        if ended is not None and self._mourned.get(step.service_id) != ended.started_at:
+            self._mourned[step.service_id] = ended.started_at
+            raise EngineFault("start", f"the container ended with code {ended.exit_code}")
         service_id = step.service_id
         started = self._started.get(service_id)
         if started is None:
@@ -240,6 +250,14 @@ def _pinned(wanted: WantedContainer | None, choice: Choice) -> WantedContainer |
     if wanted is None or pin is None:
         return wanted
     return replace(wanted, body={**wanted.body, "Image": pin})
+
+
+def _failed_life(world: World, name: str) -> Container | None:
+    """Return the container if it ended by itself, with an error."""
+    found = next((each for each in world.containers if each.name == name), None)
+    if found is None or found.state is not EngineState.EXITED:
+        return None
+    return None if found.exit_code in (None, 0, *_BY_SIGNAL) else found
 
 
 def _was_killed(world: World, name: str) -> bool:

@@ -189,7 +189,7 @@ async def test_no_database_connection_per_stream(api: Any) -> None:
     before = await connections()
     ears = [listening(api.conductor, api.token()) for _ in range(20)]
     opened = [await ear.__aenter__() for ear in ears]
-    assert await connections() <= before + 1
+    assert await connections() < before + len(opened) // 4, "the pool may grow, not by streams"
     device = await api.registered()
     for ear in opened:
         assert (await ear.next("device")).data["uuid"] == device.uuid

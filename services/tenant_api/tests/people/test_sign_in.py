@@ -48,7 +48,7 @@ async def test_the_first_owner_comes_in_and_out(api: Any) -> None:
         "twoFactor": False, "disabled": False, "createdAt": now, "lastLoginAt": now,
         "recoveryCodesLeft": 0, "sessionId": first.json["accessToken"].split(".")[1],
         "scopes": ["audit", "devices", "license", "overrides", "provisioning-keys", "read",
-                   "target-states", "users"],
+                   "target-states", "upgrades", "users"],
     }  # fmt: skip
     again = await accepted(api, token)
     assert (again.status_code, again.json["code"]) == (404, "invitation_gone")

@@ -148,7 +148,10 @@ class OrderDesk:
     async def shown(self, device: str) -> list[Given]:
         """Return a device's newest orders, at most 100."""
         async with self._database.connection() as connection:
-            return await PostgresOrders(connection).newest(device, MOST_SHOWN)
+            orders = PostgresOrders(connection)
+            if not await orders.known(device):
+                raise unknown_device(device)
+            return await orders.newest(device, MOST_SHOWN)
 
     async def _good(self, orders: PostgresOrders, given: Given) -> Given:
         taken = await orders.taken(given.device_uuid, given.kind)
