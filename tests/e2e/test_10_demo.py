@@ -70,18 +70,18 @@ def test_check_mode_says_the_same_and_changes_nothing(site):
 def test_images_are_named_by_what_is_in_them(site, devices):
     """The target states pin the demo's image by digest, and the registry forgets none."""
     for device in devices:
-        images = site.docker(
-            "ps", "-a", "--no-trunc", "--filter", f"label=iotistic.device={device.uuid}",
-            "--format", "{{.Image}}",
-        ).splitlines()  # fmt: skip
+        containers = site.docker(
+            "ps", "-aq", "--filter", f"label=iotistic.device={device.uuid}"
+        ).split()  # fmt: skip
+        images = site.docker("inspect", "--format", "{{.Image}}", *containers).split()
         assert len(images) == 3
         assert len(set(images)) == 1
-        assert re.fullmatch(
-            re.escape(f"{site.prefix}.4:5000/demo/busybox@sha256:") + "[0-9a-f]{64}", images[0]
-        )
+        names = site.docker("inspect", "--format", '{{join .RepoTags " "}}', images[0]).split()
+        pinned = re.escape(f"{site.prefix}.4:5000/demo/busybox:sha256-") + "([0-9a-f]{64})"
+        digest = next(found[1] for name in names if (found := re.fullmatch(pinned, name)))
     registry = f"http://{site.prefix}.4:5000/v2/demo/busybox/manifests"
     request = urllib.request.Request(  # noqa: S310 - our own registry, on loopback
-        f"{registry}/{images[0].rpartition('@')[2]}", method="DELETE"
+        f"{registry}/sha256:{digest}", method="DELETE"
     )
     with pytest.raises(urllib.error.HTTPError, match="405"):
         urllib.request.urlopen(request, timeout=10)  # noqa: S310

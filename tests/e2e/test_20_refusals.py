@@ -11,6 +11,8 @@ import time
 import paho.mqtt.client as mqtt
 import pytest
 
+from iotistic_agent.adapters.store.sealing import Sealer
+
 from .demo_site import ROOT, wait_for
 
 
@@ -25,11 +27,13 @@ def globex(site):
 
 
 def device_row(site, device):
-    """Return what a device stores of itself."""
-    path = site.state / "devices" / device.name / "data/device.sqlite"
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+    """Return what a device stores of itself, its API key opened."""
+    data = site.state / "devices" / device.name / "data"
+    with sqlite3.connect(f"file:{data / 'device.sqlite'}?mode=ro", uri=True) as database:
         database.row_factory = sqlite3.Row
-        return dict(database.execute("SELECT * FROM device").fetchone())
+        row = dict(database.execute("SELECT * FROM device").fetchone())
+    key = Sealer(data / "keys/state-key").open(row["deviceApiKey"], "deviceApiKey")
+    return {**row, "deviceApiKey": key}
 
 
 def walk(site, url):
