@@ -17,7 +17,7 @@ from edge.agent.tests.device import Device, app, applied
 from edge.agent.tests.tenant import Tenant, make_authority, make_keys, serve
 from iotistic_contract.codec import b64u_encode
 from tests.bench.figure import Figure
-from tests.fixtures.engine import REGISTRY_HOST, an_engine, push_busybox
+from tests.fixtures.engine import REGISTRY_HOST, Registry, an_engine, push_busybox
 from tests.fixtures.images import run_registry
 
 if TYPE_CHECKING:
@@ -40,12 +40,14 @@ class Bench:
     folder: Path
 
     @contextmanager
-    def device(self, apps: dict[str, Any], **environment: str) -> Iterator[Device]:
-        """A device with ``apps`` applied."""
+    def device(
+        self, apps: dict[str, Any], reconcile_ms: int = 30_000, **environment: str
+    ) -> Iterator[Device]:
+        """A device with ``apps`` applied, which looks by itself each ``reconcile_ms``."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         self.tenant.documents.clear()
         self.tenant.sections = {}
-        self.tenant.set_apps(apps, 1)
+        self.tenant.set_apps(apps, 1, settings={"reconcileIntervalMs": reconcile_ms})
         device = Device(self.host, self.tenant, folder)
         try:
             device.start(**environment)
@@ -64,7 +66,7 @@ def run() -> Iterator[Figure]:
             tenant.poll_interval_ms = 200
             server = serve(tenant, folder)
             (folder / "image").mkdir()
-            image = push_busybox(host, registry, folder / "image")
+            image = push_busybox(host, Registry(registry), folder / "image")
             try:
                 bench = Bench(host, tenant, image, folder)
                 yield from drift(bench)
@@ -160,7 +162,7 @@ def many(bench: Bench) -> Iterator[Figure]:
     took = {}
     for count in (MANY // 5, MANY):
         services: dict[str, Any] = {f"s{n}": {} for n in range(count)}
-        with bench.device(app(bench.image, **services), LOG_LEVEL="debug") as device:
+        with bench.device(app(bench.image, **services), 1000, LOG_LEVEL="debug") as device:
             took[count] = statistics.median(looks(device))
     yield Figure(f"agent: a look at {MANY} containers, median", took[MANY], "s", 0.2)
     yield Figure("agent: 100 containers by 20, a look", took[MANY] / took[MANY // 5], "times", 6.0)

@@ -12,7 +12,7 @@ from edge.agent.tests.kills import CHANGES, COLUMNS, Disk, points_of, suffer
 from edge.agent.tests.tenant import Tenant, make_authority, make_keys, serve
 from iotistic_contract.codec import b64u_encode
 from tests.bench.figure import Figure
-from tests.fixtures.engine import REGISTRY_HOST, an_engine, push_busybox
+from tests.fixtures.engine import REGISTRY_HOST, Registry, an_engine, push_busybox
 from tests.fixtures.images import run_registry
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def _a_device() -> Iterator[tuple[Device, str]]:
             (folder / "device").mkdir()
             device = Device(host, tenant, folder / "device")
             try:
-                yield device, push_busybox(host, registry, folder / "image")
+                yield device, push_busybox(host, Registry(registry), folder / "image")
             finally:
                 device.clean()
                 server.shutdown()
