@@ -76,9 +76,13 @@ def test_images_are_named_by_what_is_in_them(site, devices):
         images = site.docker("inspect", "--format", "{{.Image}}", *containers).split()
         assert len(images) == 3
         assert len(set(images)) == 1
-        names = site.docker("inspect", "--format", '{{join .RepoTags " "}}', images[0]).split()
-        pinned = re.escape(f"{site.prefix}.4:5000/demo/busybox:sha256-") + "([0-9a-f]{64})"
-        digest = next(found[1] for name in names if (found := re.fullmatch(pinned, name)))
+        both = '{{join .RepoTags " "}} {{join .RepoDigests " "}}'
+        names = site.docker("inspect", "--format", both, images[0]).split()
+        ours = re.escape(f"{site.prefix}.4:5000/demo/busybox")
+        pinned = ours + "(?:@sha256:|:sha256-)([0-9a-f]{64})"
+        found = [match[1] for name in names if (match := re.fullmatch(pinned, name))]
+        assert found, names
+        digest = found[0]
     registry = f"http://{site.prefix}.4:5000/v2/demo/busybox/manifests"
     request = urllib.request.Request(  # noqa: S310 - our own registry, on loopback
         f"{registry}/sha256:{digest}", method="DELETE"
