@@ -6,77 +6,31 @@ import re
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge.agent.tests.device import Device, app, applied
-from edge.agent.tests.tenant import Tenant, make_authority, make_keys, serve
-from iotistic_contract.codec import b64u_encode
+from tests.bench.agent_bench import Bench, a_bench
 from tests.bench.figure import Figure
-from tests.fixtures.engine import REGISTRY_HOST, Registry, an_engine, push_busybox
-from tests.fixtures.images import run_registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.fixtures.engine import DockerHost
 
 ROUNDS = 15
 MINUTES, SAMPLES_A_MINUTE = 10, 6
 MANY = 100
 
 
-@dataclass
-class Bench:
-    """One engine, one image, one tenant; each device has a folder of its own."""
-
-    host: DockerHost
-    tenant: Tenant
-    image: str
-    folder: Path
-
-    @contextmanager
-    def device(
-        self, apps: dict[str, Any], reconcile_ms: int = 30_000, **environment: str
-    ) -> Iterator[Device]:
-        """A device with ``apps`` applied, which looks by itself each ``reconcile_ms``."""
-        folder = Path(tempfile.mkdtemp(dir=self.folder))
-        self.tenant.documents.clear()
-        self.tenant.sections = {}
-        self.tenant.set_apps(apps, 1, settings={"reconcileIntervalMs": reconcile_ms})
-        device = Device(self.host, self.tenant, folder)
-        try:
-            device.start(**environment)
-            self.tenant.wait_for(lambda: applied(self.tenant, 1), 300)
-            yield device
-        finally:
-            device.clean()
-
-
 def run() -> Iterator[Figure]:
     """Measure one figure after the other, on an engine and a tenant of their own."""
-    with tempfile.TemporaryDirectory(prefix="iot-b-") as name, an_engine() as host:
-        folder = Path(name)
-        with run_registry(folder, REGISTRY_HOST) as registry, make_authority(folder / "pki") as ca:
-            tenant = Tenant(ca, make_keys(), b64u_encode(b"s" * 32))
-            tenant.poll_interval_ms = 200
-            server = serve(tenant, folder)
-            (folder / "image").mkdir()
-            image = push_busybox(host, Registry(registry), folder / "image")
-            try:
-                bench = Bench(host, tenant, image, folder)
-                yield from drift(bench)
-                yield change(bench)
-                yield from starting(bench)
-                yield from many(bench)
-                yield from weight(bench)
-            finally:
-                server.shutdown()
-                server.server_close()
+    with a_bench() as bench:
+        yield from drift(bench)
+        yield change(bench)
+        yield from starting(bench)
+        yield from many(bench)
+        yield from weight(bench)
 
 
 def drift(bench: Bench) -> Iterator[Figure]:

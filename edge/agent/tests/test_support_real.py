@@ -12,7 +12,6 @@ import pytest
 
 from edge.agent.tests.device import Device, app, applied
 from edge.agent.tests.steering import ask, iotctl, listening, running, told
-from iotistic_agent.adapters.power import in_container
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 
@@ -197,16 +196,3 @@ def test_power_is_asked_for_with_a_word(steady):
     status, problem = ask(steady, "POST", "/v2/shutdown", {"confirm": "shutdown"})
     assert (status, problem["code"]) == (409, "conflict")
     assert "not now" in problem["detail"]
-
-
-def test_in_a_container_power_is_refused(docker_engine, tmp_path):
-    if not in_container():
-        pytest.skip("this isn't a container")
-    made = Device(docker_engine, None, tmp_path)
-    try:
-        listening(made)
-        status, problem = ask(made, "POST", "/v2/shutdown", {"confirm": "shutdown"})
-        assert status == 409
-        assert "SHUTDOWN_COMMAND" in problem["detail"]
-    finally:
-        made.clean()

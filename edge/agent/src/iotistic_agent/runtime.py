@@ -290,7 +290,7 @@ class Agent:
         followers = Followers(queue, read, self._store.outbox)
 
         def enabled() -> bool:
-            return self._configured().log_upload
+            return self._registered.is_set() and self._configured().log_upload
 
         run("follow", lambda: follow(followers, self._board, self._bells.logs, enabled))
         run("collect", lambda: collect(queue, self._recent, self._spool, enabled))

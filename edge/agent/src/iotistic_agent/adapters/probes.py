@@ -36,6 +36,7 @@ def asker(engine: DockerEngine) -> Callable[[Container, Probe], str | None]:
 
 def _http(address: str, probe: HttpProbe, limit: float) -> str | None:
     """GET; a redirect isn't followed, and https isn't verified: it is the device's own service."""
+    asked = f"GET {probe.path.partition('?')[0]} at port {probe.port}"  # a query may hold a secret
     until = time.monotonic() + limit
     try:
         connection = _connection(address, probe, limit)
@@ -45,10 +46,10 @@ def _http(address: str, probe: HttpProbe, limit: float) -> str | None:
         finally:
             connection.close()
     except (OSError, HTTPException, ValueError) as exc:
-        return f"GET {probe.path} at port {probe.port}: {str(exc) or type(exc).__name__}"
+        return f"{asked}: {str(exc) or type(exc).__name__}"
     expected = probe.expected_status
     well = status == expected if expected is not None else 200 <= status < 400
-    return None if well else f"GET {probe.path} at port {probe.port} answers {status}"
+    return None if well else f"{asked} answers {status}"
 
 
 def _status(sock: socket.socket, until: float) -> int:
